@@ -227,6 +227,19 @@ static bool find_on_bus(struct usb *usb, unsigned index, struct path *path, stru
         return false;
 }
 
+/* One that was left from another bus would be written over. */
+static bool check_type(const xmlNode *device, const xmlNode *address, GError **error)
+{
+        g_autofree char *what = NULL, *quoted = NULL;
+
+        if (!xml_has_attr(address, "type") || hardware_is(address, "type", "usb"))
+                return true;
+        what = hardware_describe(device);
+        quoted = error_quote(hardware_peek(address, "type"));
+        return hardware_unsupported(error, device, "%s is on USB and has an address of type '%s'", what,
+                                    quoted);
+}
+
 static bool place(struct usb *usb, xmlNode *device, GError **error)
 {
         const xmlNode *address = xml_child(device, "address");
@@ -234,6 +247,8 @@ static bool place(struct usb *usb, xmlNode *device, GError **error)
         struct path path = { 0 };
         bool found = false;
 
+        if (address && !check_type(device, address, error))
+                return false;
         if (address && !parse_path(address, &path, error))
                 return false;
         if (address && !g_hash_table_contains(usb->buses, GUINT_TO_POINTER(path.bus)))

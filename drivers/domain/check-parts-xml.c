@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Checks of what only devices of some types have, in the document itself: the typed view reads of a source
- * what its type has, and what stands beside that would come to nothing, with no word. No state; any thread.
+ * What only devices of some types have, in the document itself: the typed view reads of a source what its
+ * type has, and what stands beside that comes to nothing. What an editor leaves behind that changes the type
+ * is taken, and told when the guest starts; the rest is refused. No state; any thread.
  */
 #include "drivers/domain/check.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/xml.h"
 #include "drivers/domain/definition-xml.h"
 
 #include <string.h>
+
+/* So many lines are enough to look for the rest. */
+#define TOLD_MAX 16
 
 /* What a device of a type has. Lists have blanks between the names. */
 struct owner {
@@ -25,6 +30,10 @@ struct owner {
 #define STREAM     "mixingEngine fixedSettings voices bufferLength "
 #define CONTROLLER "driver alias acpi address"
 #define IMAGE      "seclabel slices encryption reservations dataStore"
+/* What a disk's source has of other types and protocols, and would be missed. */
+#define MISSED                                                                                               \
+        "tls tlsHostname auth ssl cookies readahead timeout initiator snapshot config identity reconnect "   \
+        "address"
 
 static const struct owner owners[] = {
         { CHARS, "null vc stdio spicevmc", "source", "", "seclabel" },
@@ -44,7 +53,8 @@ static const struct owner owners[] = {
         { IMAGES, "nvme", "source", "type managed namespace startupPolicy index", IMAGE " address" },
         { IMAGES, "vhostuser", "source", "type path startupPolicy index", IMAGE " reconnect" },
         { IMAGES, "vhostvdpa", "source", "dev startupPolicy index", IMAGE },
-        { "interface", "user ethernet vdpa", "source", "dev", NULL },
+        { "interface", "user vdpa", "source", "dev", NULL },
+        { "interface", "ethernet", "source", "", NULL },
         { "interface", "bridge", "source", "bridge network portgroup portid", NULL },
         { "interface", "network", "source", "network portgroup portid bridge dev mode", NULL },
         { "interface", "direct", "source", "dev mode network portgroup portid", NULL },
@@ -108,6 +118,18 @@ static const struct owner servers[] = {
         { "source", "gluster", NULL, SERVED, IN_THERE },
 };
 
+/*
+ * Where what is of another type may stay: libvirt takes it and leaves it out, and editors and scripts that
+ * make a VNC server of one for SPICE, or a user's network of a bridge, leave it behind.
+ */
+static const struct {
+        const char *elements, *part; /* as above */
+        const char *missed;          /* but not these, which somebody relies on */
+} leftovers[] = {
+        { CHARS, "source", "tls" },    { CHARS, "protocol", "" }, { IMAGES, "source", MISSED },
+        { "interface", "source", "" }, { "graphics", NULL, "" },
+};
+
 static bool has_word(const char *list, const char *word)
 {
         size_t length = strlen(word);
@@ -134,21 +156,43 @@ static bool is_off(const xmlNode *node)
                g_strcmp0(enable, "no") == 0;
 }
 
-static bool refuse(const xmlNode *node, const xmlNode *device, const char *type, const char *what,
-                   GError **error)
-{
-        g_autofree char *quoted = error_quote(type),
-                        *inside = node == device ? g_strdup("") : g_strdup_printf("'s <%s>", node->name);
+/* One walk over a document: what is taken although it has no effect is noted, where anybody asks. */
+struct walk {
+        GPtrArray *noted; /* borrowed; of sentences; NULL: nobody asks */
+        GError **error;
+};
 
-        return check_refuse(error,
-                            "a <%s>%s has %s, which is not for type '%s': leave it out, or choose the type "
-                            "that has it, at line %u (<%s>)",
-                            (const char *)device->name, inside, what, quoted, xml_line(node),
-                            (const char *)node->name);
+static bool may_stay(const struct owner *owner, const xmlNode *device, const char *name)
+{
+        for (unsigned i = 0; i < G_N_ELEMENTS(leftovers); i++) {
+                if (has_word(leftovers[i].elements, (const char *)device->name) &&
+                    g_strcmp0(leftovers[i].part, owner->part) == 0)
+                        return !has_word(leftovers[i].missed, name);
+        }
+        return false;
 }
 
-static bool check_part(const struct owner *owner, const xmlNode *node, const xmlNode *device,
-                       const char *type, GError **error)
+/* what: "tls=", "<host>" */
+static bool judge(const struct walk *walk, bool stays, const xmlNode *node, const xmlNode *device,
+                  const char *type, const char *what)
+{
+        const char *name = (const char *)device->name;
+        g_autofree char *quoted = error_quote(type),
+                        *inside = node == device ? g_strdup("") : g_strdup_printf("'s <%s>", node->name);
+        g_autofree char *fault = g_strdup_printf("%s <%s>%s has %s, which is not for type '%s'",
+                                                 error_article(name), name, inside, what, quoted);
+
+        if (walk->noted)
+                g_ptr_array_add(walk->noted, g_steal_pointer(&fault));
+        else if (!stays)
+                return check_refuse(walk->error,
+                                    "%s: leave it out, or choose the type that has it, at line %u (<%s>)",
+                                    fault, xml_line(node), (const char *)node->name);
+        return true;
+}
+
+static bool check_part(const struct walk *walk, const struct owner *owner, const xmlNode *node,
+                       const xmlNode *device, const char *type)
 {
         for (const xmlAttr *attr = node->properties; attr; attr = attr->next) {
                 const char *name = (const char *)attr->name;
@@ -157,7 +201,8 @@ static bool check_part(const struct owner *owner, const xmlNode *node, const xml
                 if (says_nothing(value) || has_word(owner->attributes, name))
                         continue;
                 what = g_strdup_printf("%s=", name);
-                return refuse(node, device, type, what, error);
+                if (!judge(walk, may_stay(owner, device, name), node, device, type, what))
+                        return false;
         }
         if (!owner->children)
                 return true;
@@ -168,30 +213,32 @@ static bool check_part(const struct owner *owner, const xmlNode *node, const xml
                 if (has_word(owner->children, name) || is_off(child))
                         continue;
                 what = g_strdup_printf("<%s>", name);
-                return refuse(node, device, type, what, error);
-        }
-        return true;
-}
-
-static bool check_owned(const struct owner *owner, const xmlNode *device, const char *type, GError **error)
-{
-        if (!owner->part)
-                return check_part(owner, device, device, type, error);
-        for (const xmlNode *part = xml_child(device, owner->part); part; part = xml_next(part)) {
-                if (!check_part(owner, part, device, type, error))
+                if (!judge(walk, may_stay(owner, device, name), node, device, type, what))
                         return false;
         }
         return true;
 }
 
-static bool check_served(const xmlNode *device, GError **error)
+static bool check_owned(const struct walk *walk, const struct owner *owner, const xmlNode *device,
+                        const char *type)
+{
+        if (!owner->part)
+                return check_part(walk, owner, device, device, type);
+        for (const xmlNode *part = xml_child(device, owner->part); part; part = xml_next(part)) {
+                if (!check_part(walk, owner, part, device, type))
+                        return false;
+        }
+        return true;
+}
+
+static bool check_served(const struct walk *walk, const xmlNode *device)
 {
         const xmlNode *source = xml_child(device, "source");
         g_autofree char *protocol = xml_attr(source, "protocol");
 
         for (unsigned i = 0; protocol && i < G_N_ELEMENTS(servers); i++) {
                 if (has_word(servers[i].types, protocol) &&
-                    !check_part(&servers[i], source, device, protocol, error))
+                    !check_part(walk, &servers[i], source, device, protocol))
                         return false;
         }
         return true;
@@ -218,7 +265,7 @@ static bool check_ends(const xmlNode *device, const char *type, GError **error)
         return true;
 }
 
-static bool check_node(const xmlNode *device, GError **error)
+static bool check_node(const struct walk *walk, const xmlNode *device)
 {
         const char *name = (const char *)device->name;
         bool image = has_word(IMAGES, name);
@@ -228,28 +275,28 @@ static bool check_node(const xmlNode *device, GError **error)
                 type = g_strdup("file");
         if (!type)
                 return true;
-        if (has_word(CHARS, name) && !check_ends(device, type, error))
+        if (has_word(CHARS, name) && !check_ends(device, type, walk->error))
                 return false;
         if (image && strcmp(type, "network") == 0)
-                return check_served(device, error);
+                return check_served(walk, device);
         for (unsigned i = 0; i < G_N_ELEMENTS(owners); i++) {
                 if (has_word(owners[i].elements, name) && has_word(owners[i].types, type) &&
-                    !check_owned(&owners[i], device, type, error))
+                    !check_owned(walk, &owners[i], device, type))
                         return false;
         }
         return true;
 }
 
 /* A device, the images behind a disk, and what a random number generator is fed by. */
-static bool check_device(const xmlNode *device, GError **error)
+static bool check_device(const struct walk *walk, const xmlNode *device)
 {
         const xmlNode *image = xml_is(device, "disk") ? xml_child(device, "backingStore") : NULL,
                       *backend = xml_is(device, "rng") ? xml_child(device, "backend") : NULL;
 
-        if (!check_node(device, error) || (backend && !check_node(backend, error)))
+        if (!check_node(walk, device) || (backend && !check_node(walk, backend)))
                 return false;
         for (; image; image = xml_child(image, "backingStore")) {
-                if (!check_node(image, error))
+                if (!check_node(walk, image))
                         return false;
         }
         return true;
@@ -258,12 +305,59 @@ static bool check_device(const xmlNode *device, GError **error)
 static bool check_devices(const struct check *check, GError **error)
 {
         const xmlNode *devices = xml_child(xml_root(domain_doc_get_xml(check->doc)), "devices");
+        const struct walk walk = { NULL, error };
 
         XML_FOREACH_CHILD (device, devices) {
-                if (!check_device(device, error))
+                if (!check_device(&walk, device))
                         return false;
         }
         return true;
 }
 
 const check_function domain_check_parts[] = { check_devices, NULL };
+
+/* ---- telling what has no effect ---- */
+
+/* A console that is a serial port repeats what the port is connected to. */
+static bool is_mirrored(const xmlNode *device)
+{
+        g_autofree char *target = xml_attr(xml_child(device, "target"), "type");
+
+        return xml_is(device, "console") && (!target || strcmp(target, "serial") == 0);
+}
+
+/* A document that an earlier agent took may hold more than would be taken now: that is noted as well. */
+static void note_parts(const struct domain_def *def, GPtrArray *noted)
+{
+        CLEANUP(domain_doc_free) struct domain_doc *doc = domain_doc_parse(def->base.xml, NULL);
+        const xmlNode *devices = doc ? xml_child(xml_root(domain_doc_get_xml(doc)), "devices") : NULL;
+
+        XML_FOREACH_CHILD (device, devices) {
+                g_autoptr(GError) error = NULL;
+                const struct walk walk = { noted, &error };
+
+                if (is_mirrored(device))
+                        continue;
+                if (!check_device(&walk, device))
+                        g_ptr_array_add(noted, g_strdup(error->message));
+        }
+}
+
+GPtrArray *domain_def_find_leftovers(const struct domain_def *def)
+{
+        GPtrArray *noted = g_ptr_array_new_with_free_func(g_free);
+
+        note_parts(def, noted);
+        domain_check_note_scope(def, noted);
+        return noted;
+}
+
+void domain_def_tell_leftovers(const struct domain_def *def, const char *who)
+{
+        g_autoptr(GPtrArray) found = domain_def_find_leftovers(def);
+
+        for (unsigned i = 0; i < MIN(found->len, TOLD_MAX); i++)
+                log_notice("%s: %s, and that has no effect", who, (const char *)found->pdata[i]);
+        if (found->len > TOLD_MAX)
+                log_notice("%s: %u more settings have no effect", who, found->len - TOLD_MAX);
+}

@@ -50,6 +50,55 @@ static bool is_pci(const struct domain_device_info *info)
         return info->address.type == DOMAIN_ADDRESS_PCI || info->address.type == DOMAIN_ADDRESS_NONE;
 }
 
+/* What hangs on no PCI bus has no place that the firmware's tables could number. */
+static bool check_acpi_index(const struct check *check, GError **error)
+{
+        for (unsigned kind = 0; kind < DOMAIN_DEVICE_KINDS; kind++) {
+                unsigned count = domain_devices_get_count(&check->def->devices, kind);
+
+                for (unsigned i = 0; i < count; i++) {
+                        const struct domain_device_info *info = domain_device_get_info(
+                                kind, domain_devices_get(&check->def->devices, kind, i));
+                        bool pci = info && is_pci(info) && kind != DOMAIN_DEVICE_TPM;
+
+                        if (info && info->acpi_index > 0 && !pci)
+                                return check_refuse(error,
+                                                    "<%s> number %u has an <acpi index=>, which is for PCI "
+                                                    "devices",
+                                                    domain_device_kind_get_name(kind), i + 1);
+                }
+        }
+        return true;
+}
+
+/* Who is not to label a file has no use for a label. */
+static bool check_labels(const struct domain_device_labels *labels, const char *who, GError **error)
+{
+        for (unsigned i = 0; i < labels->count; i++) {
+                if (labels->list[i].label && labels->list[i].relabel == DOMAIN_SWITCH_OFF)
+                        return check_refuse(error,
+                                            "a <seclabel relabel='no'> of %s has a <label>: its file keeps "
+                                            "the one that it has",
+                                            who);
+        }
+        return true;
+}
+
+/* Also of what has one at its host's end: disks, redirected devices, smartcards. */
+static bool check_source(const struct domain_char_source *source, const char *who, GError **error)
+{
+        bool is_socket = source->type == DOMAIN_CHAR_TCP || source->type == DOMAIN_CHAR_UNIX;
+        bool again = source->reconnect == DOMAIN_SWITCH_ON;
+        const struct scope scopes[] = {
+                { again && is_socket, !source->listen, "<reconnect>", "sockets with mode='connect'" },
+                { again && is_socket, source->reconnect_timeout_s > 0, "<reconnect enabled='yes'>",
+                  "those with a timeout, in seconds" },
+        };
+
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error) &&
+               check_labels(&source->labels, who, error);
+}
+
 /* ---- disks and controllers ---- */
 
 static bool check_disk(const struct domain_disk *disk, GError **error)
@@ -64,7 +113,12 @@ static bool check_disk(const struct domain_disk *disk, GError **error)
                 { disk->model != NULL, virtio, "a model", "disks on bus 'virtio'" },
         };
 
-        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+        for (const struct domain_storage *source = &disk->source; source; source = source->backing) {
+                if (!check_labels(&source->labels, who, error))
+                        return false;
+        }
+        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error) &&
+               (!disk->source.vhost_user || check_source(disk->source.vhost_user, who, error));
 }
 
 static bool check_disks(const struct check *check, GError **error)
@@ -110,6 +164,7 @@ static bool check_controller(const struct domain_controller *controller, GError 
         g_autofree char *who = g_strdup_printf(
                 "%s controller %u", domain_controller_type_get_name(controller->type), controller->index);
         const char *where = "SCSI controllers of model 'virtio-scsi'";
+        bool xhci = controller->model && g_str_has_suffix(controller->model, "-xhci");
         const struct scope scopes[] = {
                 { controller->queues > 0, virtio_scsi, "<driver queues=>", where },
                 { controller->cmd_per_lun > 0, virtio_scsi, "<driver cmd_per_lun=>", where },
@@ -117,6 +172,8 @@ static bool check_controller(const struct domain_controller *controller, GError 
                 { is_given(controller->ioeventfd), virtio_scsi, "<driver ioeventfd=>", where },
                 { controller->iothread > 0, virtio_scsi, "<driver iothread=>", where },
                 { controller->iothread_map != NULL, virtio_scsi, "<iothreads>", where },
+                { controller->type == DOMAIN_CONTROLLER_USB && controller->ports >= 0, xhci,
+                  "ports=", "the models 'qemu-xhci' and 'nec-xhci'" },
         };
 
         if (!check_scopes(scopes, G_N_ELEMENTS(scopes), who, error))
@@ -143,8 +200,10 @@ static bool check_interface(const struct domain_interface *interface, GError **e
                 interface->type == DOMAIN_INTERFACE_BRIDGE || interface->type == DOMAIN_INTERFACE_NETWORK;
         bool virtio = !interface->model || g_str_has_prefix(interface->model, "virtio");
         bool hostdev = interface->type == DOMAIN_INTERFACE_HOSTDEV;
-        bool link = bridged || interface->type == DOMAIN_INTERFACE_ETHERNET ||
-                    interface->type == DOMAIN_INTERFACE_DIRECT;
+        bool queues = bridged || hostdev || interface->type == DOMAIN_INTERFACE_ETHERNET ||
+                      interface->type == DOMAIN_INTERFACE_DIRECT ||
+                      interface->type == DOMAIN_INTERFACE_VHOSTUSER ||
+                      interface->type == DOMAIN_INTERFACE_VDPA;
         bool vfio = g_strcmp0(interface->driver, "vfio") == 0;
         bool foreign = g_strcmp0(interface->driver, "kvm") == 0 || g_strcmp0(interface->driver, "xen") == 0;
         g_autofree char *who = g_strdup_printf("an interface of type '%s' and model '%s'",
@@ -166,8 +225,8 @@ static bool check_interface(const struct domain_interface *interface, GError **e
                 { vfio, hostdev, "<driver name='vfio'>", "interfaces of type 'hostdev'" },
                 { foreign, false, "a <driver name=> of another hypervisor",
                   hostdev ? "that one: use 'vfio'" : "that one: use 'qemu' or 'vhost'" },
-                { interface->sndbuf > 0, link, "<tune><sndbuf>",
-                  "those with a link on the host: 'network', 'bridge', 'ethernet' and 'direct'" },
+                { interface->queues > 1, queues, "<driver queues=>",
+                  "interfaces with a tap, a socket or a device that has several" },
                 { interface->reconnect == DOMAIN_SWITCH_ON, interface->reconnect_timeout_s > 0,
                   "<reconnect enabled='yes'>", "those with a timeout, in seconds" },
                 { is_given(interface->info.rom_bar) || interface->info.rom_file,
@@ -187,21 +246,6 @@ static bool check_interfaces(const struct check *check, GError **error)
                         return false;
         }
         return true;
-}
-
-/* Also of what has one at its host's end: redirected devices, smartcards. */
-static bool check_source(const struct domain_char_source *source, const char *who, GError **error)
-{
-        bool connects =
-                (source->type == DOMAIN_CHAR_TCP || source->type == DOMAIN_CHAR_UNIX) && !source->listen;
-        bool again = source->reconnect == DOMAIN_SWITCH_ON;
-        const struct scope scopes[] = {
-                { again, connects, "<reconnect>", "sockets with mode='connect'" },
-                { again, source->reconnect_timeout_s > 0, "<reconnect enabled='yes'>",
-                  "those with a timeout, in seconds" },
-        };
-
-        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
 }
 
 static bool check_chars(const struct check *check, GError **error)
@@ -227,12 +271,16 @@ static bool check_input(const struct domain_input *input, GError **error)
         g_autofree char *who = g_strdup_printf("an input device '%s' on bus '%s'", input->type,
                                                input->bus ? input->bus : "none");
         const struct scope scopes[] = {
-                VIRTIO_OPTIONS(input, virtio),
                 ACPI_INDEX(input),
                 { input->model != NULL, virtio, "a model", "input devices on bus 'virtio'" },
         };
 
         return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+}
+
+static bool is_absent(const struct domain_video *video)
+{
+        return g_strcmp0(video->model, "none") == 0;
 }
 
 static bool check_video(const struct domain_video *video, GError **error)
@@ -253,7 +301,7 @@ static bool check_video(const struct domain_video *video, GError **error)
                   "edid", "the models 'virtio', 'vga' and 'bochs'" },
         };
 
-        return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
+        return is_absent(video) || check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
 }
 
 static bool check_stream(const struct domain_audio_stream *stream, const char *name, unsigned id,
@@ -270,6 +318,25 @@ static bool check_stream(const struct domain_audio_stream *stream, const char *n
         return check_scopes(scopes, G_N_ELEMENTS(scopes), who, error);
 }
 
+static bool has_spice(const struct domain_devices *devices)
+{
+        for (unsigned i = 0; i < devices->n_graphics; i++) {
+                if (devices->graphics[i].type == DOMAIN_GRAPHICS_SPICE)
+                        return true;
+        }
+        return false;
+}
+
+static bool check_audio(const struct domain_audio *audio, const struct domain_devices *devices,
+                        GError **error)
+{
+        if (strcmp(audio->type, "spice") == 0 && !has_spice(devices))
+                return check_refuse(error, "<audio id='%u' type='spice'> needs <graphics type='spice'>",
+                                    audio->id);
+        return check_stream(&audio->input, "input", audio->id, error) &&
+               check_stream(&audio->output, "output", audio->id, error);
+}
+
 static bool check_displays(const struct check *check, GError **error)
 {
         const struct domain_devices *devices = &check->def->devices;
@@ -283,10 +350,7 @@ static bool check_displays(const struct check *check, GError **error)
                         return false;
         }
         for (unsigned i = 0; i < devices->n_audios; i++) {
-                const struct domain_audio *audio = &devices->audios[i];
-
-                if (!check_stream(&audio->input, "input", audio->id, error) ||
-                    !check_stream(&audio->output, "output", audio->id, error))
+                if (!check_audio(&devices->audios[i], devices, error))
                         return false;
         }
         return true;
@@ -294,6 +358,10 @@ static bool check_displays(const struct check *check, GError **error)
 
 static bool check_graphics(const struct domain_graphics *graphics, GError **error)
 {
+        if (graphics->rendernode && graphics->gl == DOMAIN_SWITCH_ABSENT &&
+            (graphics->type == DOMAIN_GRAPHICS_SPICE || graphics->type == DOMAIN_GRAPHICS_DBUS))
+                return check_refuse(error, "<gl rendernode=> of <graphics type='%s'> needs enable='yes'",
+                                    domain_graphics_type_get_name(graphics->type));
         if (graphics->wait != DOMAIN_SWITCH_ON)
                 return true;
         return check_refuse(error,
@@ -353,16 +421,48 @@ static bool check_machine(const struct check *check, GError **error)
                 { is_given(def->cpu.migratable), whole,
                   "migratable=", "the modes 'host-passthrough' and 'maximum'" },
         };
+        const struct domain_hyperv *hyperv = def->features.hyperv;
+        const struct scope enlightenments[] = {
+                { hyperv && hyperv->vendor_id == DOMAIN_SWITCH_ON, hyperv && hyperv->vendor,
+                  "<vendor_id state='on'>", "one with a value" },
+        };
         const struct scope firmware[] = {
                 { def->os.n_firmware_features > 0, def->os.firmware != NULL, "a <firmware>",
                   "firmware that is chosen by <os firmware=>" },
         };
 
         return check_scopes(cpus, G_N_ELEMENTS(cpus), "<cpu>", error) &&
+               check_scopes(enlightenments, G_N_ELEMENTS(enlightenments), "<hyperv>", error) &&
                check_scopes(firmware, G_N_ELEMENTS(firmware), "<os>", error);
 }
 
-const check_function domain_check_scope[] = { check_disks,      check_controllers,
-                                              check_interfaces, check_chars,
-                                              check_displays,   check_others,
-                                              check_machine,    NULL };
+/* ---- what is taken and has no effect ---- */
+
+/* libvirt takes these, and they are left behind where a tablet was on another bus or a video card is taken
+ * out. */
+void domain_check_note_scope(const struct domain_def *def, GPtrArray *noted)
+{
+        const struct domain_devices *devices = &def->devices;
+
+        for (unsigned i = 0; i < devices->n_inputs; i++) {
+                const struct domain_input *input = &devices->inputs[i];
+
+                if (has_virtio(&input->virtio) && g_strcmp0(input->bus, "virtio") != 0)
+                        g_ptr_array_add(noted,
+                                        g_strdup_printf("input device '%s' is not on bus 'virtio' and has "
+                                                        "a <driver> with iommu, ats, packed or page_per_vq",
+                                                        input->info.alias));
+        }
+        for (unsigned i = 0; i < devices->n_videos; i++) {
+                const struct domain_video *video = &devices->videos[i];
+
+                if (is_absent(video) &&
+                    (has_virtio(&video->virtio) || video->heads > 1 || video->ram_kib || video->vram64_kib ||
+                     video->vgamem_kib || is_given(video->edid) || video->accel3d == DOMAIN_SWITCH_ON))
+                        g_ptr_array_add(noted, g_strdup("<video> of model 'none' has settings"));
+        }
+}
+
+const check_function domain_check_scope[] = { check_disks,      check_controllers, check_interfaces,
+                                              check_chars,      check_displays,    check_others,
+                                              check_acpi_index, check_machine,     NULL };

@@ -20,6 +20,14 @@
 bool domain_check(const struct domain_def *def, const struct domain_doc *doc,
                   const struct domain_machine *machine, GError **error);
 
+/*
+ * What def has that was taken and has no effect, as sentences ("a <graphics> has tlsPort=, which is not for
+ * type 'vnc'") for whoever starts it. Owned; empty: nothing.
+ */
+GPtrArray *domain_def_find_leftovers(const struct domain_def *def);
+/* The same, to the log. who: "domain 'web'" */
+void domain_def_tell_leftovers(const struct domain_def *def, const char *who);
+
 /* ---- between the files check*.c ---- */
 
 struct check {
@@ -42,6 +50,9 @@ extern const check_function domain_check_tuning[];
 extern const check_function domain_check_scope[];
 extern const check_function domain_check_parts[];
 extern const check_function domain_check_undriven[];
+
+/* For domain_def_find_leftovers(): of those that the typed view shows. */
+void domain_check_note_scope(const struct domain_def *def, GPtrArray *noted);
 
 /* "unsupported configuration: <sentence>"; false. */
 bool check_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -290,10 +290,23 @@ bool domain_read_perf(struct domain_reader *reader, xmlNode *node, void *target,
 
 /* ---- checks of the document ---- */
 
+static bool check_events_once(const xmlNode *perf, GError **error)
+{
+        g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+        XML_FOREACH_CHILD (event, perf) {
+                char *name = xml_attr(event, "name");
+
+                if (name && !g_hash_table_add(seen, name))
+                        return check_refuse(error, "<perf> has two <event> of one name");
+        }
+        return true;
+}
+
 bool check_tuning_once(const struct check *check, GError **error)
 {
         static const char *const once[] = { "emulatorpin", "emulatorsched" };
-        const xmlNode *cputune = xml_child(xml_root(domain_doc_get_xml(check->doc)), "cputune");
+        const xmlNode *root = xml_root(domain_doc_get_xml(check->doc)), *cputune = xml_child(root, "cputune");
 
         for (unsigned i = 0; i < G_N_ELEMENTS(once); i++) {
                 const xmlNode *node = xml_child(cputune, once[i]);
@@ -301,5 +314,5 @@ bool check_tuning_once(const struct check *check, GError **error)
                 if (node && xml_next(node))
                         return check_refuse(error, "<cputune> has two <%s>", once[i]);
         }
-        return true;
+        return check_events_once(xml_child(root, "perf"), error);
 }

@@ -434,7 +434,7 @@ static bool check_virtual_port(const struct resources *resources, const struct d
                          virtual_port_type_get_name(port->type), interface->info.alias, reasons[port->type]);
 }
 
-/* Programs give every interface the same <bandwidth>; libvirt starts these guests, too. */
+/* Programs give every interface the same limits; libvirt starts these guests, too. */
 static void tell_unlimited(const struct resources *resources, const struct domain_interface *interface)
 {
         bool has_link = resources_get_bridge(interface) || interface->type == DOMAIN_INTERFACE_ETHERNET ||
@@ -443,6 +443,9 @@ static void tell_unlimited(const struct resources *resources, const struct domai
 
         if (!has_link && traffic_is_limited(&interface->bandwidth))
                 log_notice("interface '%s' of %s has no link on the host: its <bandwidth> limits nothing",
+                           interface->info.alias, resources->guest->who);
+        if (interface->sndbuf > 0 && (!has_link || interface->type == DOMAIN_INTERFACE_HOSTDEV))
+                log_notice("interface '%s' of %s has no tap on the host: its <sndbuf> limits nothing",
                            interface->info.alias, resources->guest->who);
 }
 

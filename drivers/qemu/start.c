@@ -13,6 +13,7 @@
 #include "drivers/qemu/guest.h"
 
 #include "base/error.h"
+#include "drivers/domain/check.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/domain/live-xml.h"
 #include "drivers/host/host.h"
@@ -512,6 +513,7 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
                 return false;
         if (!state->base.persistent)
                 guest_keep_state(start->guest);
+        domain_def_tell_leftovers(def, start->guest->who);
         activated = domain_def_activate(def, state->id, error);
         /* The group before those who work for the guest: they begin in it. */
         if (!activated || !guest_make_dirs(start->guest, error) ||

@@ -156,17 +156,22 @@ static const struct {
 static const struct {
         const char *top, *devices;
         const char *part;
+        const char *noted; /* taken, and said when it starts; NULL: nothing is said */
 } parts[] = {
         { "", CHAR("file", "/>"), NULL },
         { "", CHAR("file", " append='on'/>"), NULL },
-        { "", CHAR("dev", " append='on'/>"),
+        { "", CHAR("dev", " append='on'/>"), NULL,
           "a <serial>'s <source> has append=, which is not for type 'dev'" },
         { "", CHAR("dev", " append='off' tls='no'/>"), NULL },
-        { "", CHAR("file", " service='1'/>"), "has service=, which is not for type 'file'" },
-        { "", CHAR("file", "><clipboard copypaste='yes'/></source>"), "has <clipboard>" },
-        { "", CHAR("file", "><mouse mode='client'/></source>"), "has <mouse>" },
+        { "", CHAR("file", " service='1'/>"), NULL, "has service=, which is not for type 'file'" },
+        { "", CHAR("file", "><clipboard copypaste='yes'/></source>"), NULL, "has <clipboard>" },
+        { "", CHAR("file", "><reconnect enabled='yes' timeout='3'/></source>"), NULL, "has <reconnect>" },
+        { "", CHAR("file", "><reconnect enabled='no'/></source>"), NULL },
+        { "", CHAR("file", "><seclabel model='dac' relabel='no'><label>+0:+0</label></seclabel></source>"),
+          "a <seclabel relabel='no'> of a character device has a <label>" },
+        { "", CHAR("file", "><mouse mode='client'/></source>"), NULL, "has <mouse>" },
         { "", CHAR("file", "/><source path='/y'/>"), "<serial type='file'> has two <source>: there is one" },
-        { "", CHAR("file", "/><protocol type='telnet'/>"), "a <serial>'s <protocol> has type=" },
+        { "", CHAR("file", "/><protocol type='telnet'/>"), NULL, "a <serial>'s <protocol> has type=" },
         { "", CHAR("file", "/><protocol type='raw'/>"), NULL },
         { "", "<serial type='udp'><source mode='connect' host='h' service='1' tls='yes'/></serial>",
           "has tls=, which is not for type 'udp'" },
@@ -183,11 +188,19 @@ static const struct {
           "tls='yes'/></backend></rng>",
           "a <backend>'s <source> has tls=" },
         { "", IMAGE("file", "<source file='/x' startupPolicy='optional'/>"), NULL },
-        { "", IMAGE("file", "<source file='/x' protocol='nbd'/>"),
-          "a <disk>'s <source> has protocol=, which is not for type 'file': leave it out, or choose the "
-          "type" },
-        { "", IMAGE("block", "<source dev='/dev/x' tls='yes'/>"), "has tls=" },
-        { "", IMAGE("file", "<source file='/x'><host name='h'/></source>"),
+        { "", IMAGE("file", "<source file='/x' protocol='nbd'/>"), NULL,
+          "a <disk>'s <source> has protocol=, which is not for type 'file'" },
+        { "", IMAGE("block", "<source dev='/dev/x' tls='yes'/>"),
+          "has tls=, which is not for type 'block': leave it out, or choose the type that has it" },
+        { "",
+          IMAGE("file", "<source file='/x'><seclabel model='dac' "
+                        "relabel='no'><label>+0:+0</label></seclabel></source>"),
+          "a <seclabel relabel='no'> of disk 'vda' has a <label>" },
+        { "", IMAGE("file", "<source file='/x'><seclabel model='dac' relabel='no'/></source>"), NULL },
+        { "<memoryBacking><access mode='shared'/></memoryBacking>",
+          IMAGE("vhostuser", "<source type='unix' path='/s'><reconnect enabled='yes'/></source>"),
+          "disk 'vda' has <reconnect enabled='yes'>, which is for those with a timeout" },
+        { "", IMAGE("file", "<source file='/x'><host name='h'/></source>"), NULL,
           "a <disk>'s <source> has <host>" },
         { "",
           IMAGE("file",
@@ -196,13 +209,16 @@ static const struct {
         { "",
           IMAGE("file", "<source file='/x'/><backingStore type='file'><format type='raw'/><source file='/y' "
                         "pool='p'/></backingStore>"),
-          "a <backingStore>'s <source> has pool=" },
+          NULL, "a <backingStore>'s <source> has pool=" },
         { "", IMAGE("network", HTTP("<reconnect delay='3'/>")), NULL },
         { "", IMAGE("network", HTTP("<identity user='u'/>")), "has <identity>, which is not for type 'nbd'" },
         { "", IMAGE("network", HTTP("<config file='/x'/>")), "has <config>" },
         { "", BRIDGE("", ""), NULL },
-        { "", BRIDGE(" mode='vepa'", ""), "has mode=" },
-        { "", BRIDGE(" dev='eth0'", ""), "'s <source> has dev=, which is not for type 'bridge'" },
+        { "", BRIDGE(" mode='vepa'", ""), NULL, "has mode=" },
+        { "", BRIDGE(" dev='eth0'", ""), NULL,
+          "an <interface>'s <source> has dev=, which is not for type 'bridge'" },
+        { "", "<interface type='ethernet'><source dev='eth0'/></interface>", NULL,
+          "an <interface>'s <source> has dev=, which is not for type 'ethernet'" },
         { "", BRIDGE("", "<driver name='vfio'/>"),
           "has <driver name='vfio'>, which is for interfaces of type" },
         { "", BRIDGE("", "<driver name='xen'/>"), "has a <driver name=> of another hypervisor" },
@@ -218,41 +234,68 @@ static const struct {
         { "", BRIDGE("", "<bandwidth><inbound average='10'/></bandwidth><tune><sndbuf>9</sndbuf></tune>"),
           NULL },
         { "", NET("virtio", "<bandwidth><inbound average='10'/></bandwidth>"), NULL },
-        { "", NET("virtio", "<tune><sndbuf>9</sndbuf></tune>"), "has <tune><sndbuf>" },
+        { "", NET("virtio", "<tune><sndbuf>9</sndbuf></tune>"), NULL },
+        { "", NET("virtio", "<driver queues='4'/>"),
+          "has <driver queues=>, which is for interfaces with a tap" },
+        { "", BRIDGE("", "<driver queues='4'/>"), NULL },
+        { "", NET("virtio", "<driver queues='1'/>"), NULL },
         { "", NET("virtio", "<rom enabled='no' bar='on'/>"), "has bar= or file= in <rom enabled='no'>" },
         { "", NET("virtio", "<rom bar='on' file='/x'/>"), NULL },
         { "", VHOST(""), "has <reconnect enabled='yes'>, which is for those with a timeout" },
         { "<memoryBacking><access mode='shared'/></memoryBacking>", VHOST(" timeout='3'"), NULL },
         { "", "<input type='keyboard' bus='usb'><source evdev='/dev/input/event1'/></input>",
-          "a <input>'s <source> has evdev=" },
+          "an <input>'s <source> has evdev=" },
         { "", "<input type='evdev' bus='usb'><source dev='/dev/input/event1'/></input>",
-          "a <input> has bus=" },
+          "an <input> has bus=" },
         { "", "<input type='evdev'><source dev='/dev/input/event1' grab='all'/></input>", NULL },
         { "", VNC(" sharePolicy='ignore'", ""), NULL },
-        { "", VNC(" tlsPort='5902'", ""), "a <graphics> has tlsPort=, which is not for type 'vnc'" },
-        { "", VNC("", "<clipboard copypaste='no'/>"), "a <graphics> has <clipboard>" },
+        { "", VNC(" tlsPort='5902'", ""), NULL, "a <graphics> has tlsPort=, which is not for type 'vnc'" },
+        { "", VNC("", "<clipboard copypaste='no'/>"), NULL, "a <graphics> has <clipboard>" },
+        { "", VNC("", "<image compression='off'/>"), NULL, "a <graphics> has <image>" },
         { "", VNC("", "<gl enable='no'/>"), NULL },
-        { "", VNC("", "<gl enable='yes'/>"), "a <graphics> has <gl>" },
-        { "", VNC(" socket='/s'", "<listen type='address' address='127.0.0.1'/>"),
-          "have socket='/s' and their first <listen> is of another type" },
+        { "", VNC("", "<gl enable='yes' rendernode='/dev/dri/renderD128'/>"), NULL, "a <graphics> has <gl>" },
+        { "", SPICE("", "<gl rendernode='/dev/dri/renderD128'/>"),
+          "<gl rendernode=> of <graphics type='spice'> needs enable='yes'" },
+        { "", VNC(" socket='/s'", "<listen type='address' address='127.0.0.1'/>"), NULL },
         { "", SPICE("", "<clipboard copypaste='no'/><gl enable='no'/>"), NULL },
-        { "", SPICE(" websocket='5903'", ""), "has websocket=, which is not for type 'spice'" },
+        { "", SPICE(" websocket='5903'", ""), NULL, "has websocket=, which is not for type 'spice'" },
         { "", "<controller type='sata' ports='4'/>", "a <controller> has ports=" },
         { "", "<controller type='usb' model='qemu-xhci' ports='4'/>", NULL },
         { "", "<controller type='usb' model='qemu-xhci' vectors='4'/>", "a <controller> has vectors=" },
         { "", "<controller type='scsi' model='virtio-scsi'><target chassis='1'/></controller>",
           "has <target>" },
         { "", "<controller type='virtio-serial' ports='4' vectors='4'/>", NULL },
-        { "", "<audio id='1' type='none' serverName='s'/>", "a <audio> has serverName=" },
+        { "", "<audio id='1' type='none' serverName='s'/>", "an <audio> has serverName=" },
         { "", "<audio id='1' type='pulseaudio' serverName='s'/>", NULL },
         { "", "<audio id='1' type='pipewire' runtimeDir='/r'><output name='s' latency='9'/></audio>", NULL },
-        { "", "<audio id='1' type='pipewire' serverName='s'/>", "a <audio> has serverName=" },
+        { "", "<audio id='1' type='pipewire' serverName='s'/>", "an <audio> has serverName=" },
         { "",
           IMAGE("network",
                 "<source protocol='ssh' name='x'><host name='h'/><identity username='u'/><knownHosts "
                 "path='/k'/></source>"),
           NULL },
-        { "", "<audio id='1' type='alsa'><output name='s'/></audio>", "a <audio>'s <output> has name=" },
+        { "", "<audio id='1' type='alsa'><output name='s'/></audio>", "an <audio>'s <output> has name=" },
+        { "", "<audio id='1' type='spice'/>", "<audio id='1' type='spice'> needs <graphics type='spice'>" },
+        { "", SPICE("", "") "<audio id='1' type='spice'/>", NULL },
+        { "", "<input type='tablet' bus='usb'><driver iommu='on'/></input>", NULL,
+          "is not on bus 'virtio' and has a <driver> with iommu" },
+        { "", "<input type='tablet' bus='usb'><address type='isa' iobase='0x60'/></input>",
+          "is on USB and has an address of type 'isa'" },
+        { "", "<input type='tablet' bus='usb'><address type='usb' bus='0'/></input>", NULL },
+        { "", VIDEO("type='none' ram='65536' vgamem='16384'", ""), NULL,
+          "<video> of model 'none' has settings" },
+        { "", VIDEO("type='none'", ""), NULL },
+        { "", "<tpm model='tpm-crb'><backend type='emulator' version='2.0'/><acpi index='4'/></tpm>",
+          "<tpm> number 1 has an <acpi index=>" },
+        { "", SPICE("", "<gl enable='no' rendernode='/dev/dri/renderD128'/>"), NULL },
+        { "", "<smartcard mode='host'><acpi index='4'/></smartcard>",
+          "<smartcard> number 1 has an <acpi index=>, which is for PCI devices" },
+        { "", "<rng model='virtio'><backend model='random'>/dev/urandom</backend><acpi index='4'/></rng>",
+          NULL },
+        { "", "<controller type='usb' model='ich9-ehci1' ports='6'/>", "usb controller 0 has ports=" },
+        { "<perf><event name='cpu_cycles' enabled='yes'/><event name='cpu_cycles' enabled='yes'/></perf>", "",
+          "<perf> has two <event> of one name" },
+        { "<perf><event name='cpu_cycles' enabled='yes'/><event name='cmt' enabled='no'/></perf>", "", NULL },
         { "", "<audio id='1' type='alsa' timerPeriod='9'><output dev='s'/></audio>", NULL },
         { "<os><loader stateless='yes'/></os>", "", "<loader> says how a firmware is loaded and not which" },
 };
@@ -280,28 +323,110 @@ END_TEST
 
 static const struct domain_machine q35 = { DOMAIN_MACHINE_Q35, .net_model = "e1000e" };
 
-static void check_row(const char *top, const char *devices, const char *part)
+static char *write_text(const char *top, const char *devices)
 {
-        g_autofree char *text = g_strdup_printf(
+        return g_strdup_printf(
                 "<domain type='qemu'><name>x</name><uuid>6695eb01-f6a4-8304-79aa-97f2502e193f</uuid>"
                 "<memory>65536</memory><os><type>hvm</type></os><features><acpi/></features>%s"
                 "<devices>%s</devices></domain>",
                 top, devices);
-
-        check_text(text, &q35, part);
 }
 
 START_TEST(test_scope)
 {
-        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
-                check_row(rows[i].top, rows[i].devices, rows[i].part);
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                g_autofree char *text = write_text(rows[i].top, rows[i].devices);
+
+                check_text(text, &q35, rows[i].part);
+        }
 }
 END_TEST
 
+/* Documents of which something is taken and has no effect: told with these words, and only that. */
+static void check_noted(const char *text, const char *noted)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = define_text(text, &q35, NULL);
+        g_autoptr(GPtrArray) found = domain_def_find_leftovers(def);
+
+        ck_assert_msg(found->len == !!noted, "%s: %u: %s", text, found->len,
+                      found->len ? (const char *)found->pdata[0] : "");
+        if (noted)
+                ck_assert_msg(strstr(found->pdata[0], noted), "'%s' is not in: %s", noted,
+                              (const char *)found->pdata[0]);
+}
+
 START_TEST(test_parts)
 {
-        for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++)
-                check_row(parts[i].top, parts[i].devices, parts[i].part);
+        for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
+                g_autofree char *text = write_text(parts[i].top, parts[i].devices);
+
+                check_text(text, &q35, parts[i].part);
+                if (!parts[i].part)
+                        check_noted(text, parts[i].noted);
+        }
+}
+END_TEST
+
+/* What an earlier agent took and this one would not is told likewise. */
+START_TEST(test_stored)
+{
+        g_autofree char *text = write_text(
+                "", CHAR("unix", " mode='bind' tls='yes'/>") "<controller type='sata' ports='4'/>");
+        CLEANUP(domain_def_unref) struct domain_def *def = domain_def_parse_stored(text, NULL);
+        g_autoptr(GPtrArray) found = domain_def_find_leftovers(def);
+
+        ck_assert_uint_eq(found->len, 2);
+        ck_assert_str_eq(found->pdata[0], "a <controller> has ports=, which is not for type 'sata'");
+        ck_assert_str_eq(found->pdata[1], "a <serial>'s <source> has tls=, which is not for type 'unix'");
+}
+END_TEST
+
+/* Of <graphics> with a socket and a <listen> of another type. */
+START_TEST(test_socket)
+{
+        static const struct {
+                const char *graphics, *there, *gone;
+        } sockets[] = {
+                { VNC(" socket='/s'", "<listen type='address' address='127.0.0.1'/>"),
+                  "<listen type='socket' socket='/s'/>", "127.0.0.1" },
+                { VNC(" socket='/s' listen='127.0.0.1'", "<listen type='network' network='x'/>"),
+                  "<listen type='socket' socket='/s'/>", "127.0.0.1" },
+                { VNC(" socket='/s'", "<listen type='none'/>"), "<listen type='none'/>", "/s" },
+                { SPICE(" autoport='yes' socket='/s'", "<listen type='address' address='127.0.0.1'/>"),
+                  "<listen type='address' address='127.0.0.1'/>", "/s" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(sockets); i++) {
+                g_autofree char *text = write_text("", sockets[i].graphics);
+                g_autoptr(GError) error = NULL;
+                CLEANUP(domain_def_unref) struct domain_def *def = define_text(text, &q35, &error);
+
+                ck_assert_msg(def != NULL, "%s: %s", text, error ? error->message : "");
+                ck_assert_msg(strstr(def->base.xml, sockets[i].there), "%s", def->base.xml);
+                ck_assert_msg(!strstr(def->base.xml, sockets[i].gone), "%s", def->base.xml);
+        }
+}
+END_TEST
+
+/* A serial console is its port: what is said of the one holds for the other. */
+START_TEST(test_console)
+{
+        static const char alias[] = "<alias name='ua-x'/>", place[] = "iobase='0x3e8'";
+        g_autofree char *text = write_text("", "<console type='pty'><target type='serial' port='0'/>"
+                                               "<alias name='ua-x'/><address type='isa' iobase='0x3e8' "
+                                               "irq='0x5'/></console>");
+        CLEANUP(domain_def_unref) struct domain_def *def = define_text(text, &q35, NULL);
+        const struct domain_char *serial;
+
+        ck_assert_ptr_nonnull(def);
+        serial = &def->devices.chars[0];
+        ck_assert_int_eq(serial->kind, DOMAIN_CHAR_SERIAL);
+        ck_assert_str_eq(serial->info.alias, "ua-x");
+        ck_assert_int_eq(serial->info.address.type, DOMAIN_ADDRESS_ISA);
+        /* In both, and where it is once. */
+        ck_assert_ptr_nonnull(strstr(strstr(def->base.xml, alias) + 1, alias));
+        ck_assert_ptr_nonnull(strstr(def->base.xml, place));
+        ck_assert_ptr_null(strstr(strstr(def->base.xml, place) + 1, place));
 }
 END_TEST
 
@@ -324,4 +449,5 @@ START_TEST(test_unread)
 }
 END_TEST
 
-CHECK_MAIN("domain-scope", test_scope, test_parts, test_unread, test_throttle_group)
+CHECK_MAIN("domain-scope", test_scope, test_parts, test_unread, test_throttle_group, test_stored, test_socket,
+           test_console)
