@@ -95,6 +95,7 @@ static bool begin(struct operation *op, GError **error)
         domain->departs = true;
         return true;
 }
+
 /* Also of one that has failed: nothing of it is left, and the other side is told. */
 static void stop_copying(struct operation *op)
 {
