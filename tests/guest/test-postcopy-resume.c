@@ -6,6 +6,7 @@
  */
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "tests/support/moves.h"
@@ -365,12 +366,18 @@ static void play(struct move *move, const char *uri, const struct moment *moment
 /* Whoever begins it again, as often as it takes, has the whole guest there in the end. */
 static bool is_whole_or_goes_on(void *data)
 {
-        char *path = data;
+        static char *last;
+        char *path = data, *failure;
 
-        if (!move_is_over_here(path))
-                g_free(client_try(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri,
-                                  1, "bandwidth.postcopy", "t", (uint64_t)1000,
-                                  LIVE | POSTCOPY | POSTCOPY_RESUME));
+        if (!move_is_over_here(path)) {
+                failure = client_try(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                                     there.uri, 1, "bandwidth.postcopy", "t", (uint64_t)1000,
+                                     LIVE | POSTCOPY | POSTCOPY_RESUME);
+                if (failure && g_strcmp0(failure, last) != 0)
+                        fprintf(stderr, "it does not go on yet: %s\n", failure);
+                g_free(last);
+                last = failure;
+        }
         return move_is_over_here(path) && move_has_come(path);
 }
 
