@@ -25,29 +25,11 @@ static char *with_vcpus(char *xml, const char *vcpus)
         return g_string_free(text, FALSE);
 }
 
-/* Numbers of those of which the emulator has a thread. */
-static void expect_numbers(const struct side *side, const char *path, const char *numbers)
-{
-        g_autoptr(sd_bus_message) reply =
-                client_call(side->client, path, DOMAIN_INTERFACE, "GetVcpuInfo", "");
-        g_autoptr(GString) told = g_string_new(NULL);
-        uint32_t number;
-
-        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(uitiab)"), 0);
-        while (sd_bus_message_enter_container(reply, 'r', "uitiab") > 0) {
-                ck_assert_int_gt(sd_bus_message_read(reply, "u", &number), 0);
-                ck_assert_int_gt(sd_bus_message_skip(reply, "itiab"), 0);
-                sd_bus_message_exit_container(reply);
-                g_string_append_printf(told, "%u ", number);
-        }
-        ck_assert_str_eq(told->str, numbers);
-}
-
 static void expect_vcpus(const struct side *side, const char *path, const char *numbers, const char *second)
 {
         g_autofree char *xml = client_call_string(side->client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
 
-        expect_numbers(side, path, numbers);
+        guest_expect_vcpus(side->client, path, numbers);
         ck_assert_msg(strstr(xml, second), "%s", xml);
         ck_assert_ptr_nonnull(strstr(xml, "<vcpu id='2' enabled='yes' hotpluggable='yes' order='3'/>"));
         ck_assert_ptr_nonnull(strstr(xml, "<vcpu id='3' enabled='yes' hotpluggable='yes' order='2'/>"));
@@ -87,10 +69,10 @@ START_TEST(test_linux)
         client_do(here.client, path, DOMAIN_INTERFACE, "SetVcpus", "uu", 2, VCPUS_LIVE);
         guest_wait_console(console, "has cpu1");
         sides_migrate(&here, path, &there, LIVE);
-        expect_numbers(&there, path, "0 1 ");
+        guest_expect_vcpus(there.client, path, "0 1 ");
         client_do(there.client, path, DOMAIN_INTERFACE, "SetVcpus", "uu", 3, VCPUS_LIVE);
         guest_wait_console(console, "has cpu2");
-        expect_numbers(&there, path, "0 1 2 ");
+        guest_expect_vcpus(there.client, path, "0 1 2 ");
         guest_do_flags(there.client, path, "Destroy", 0);
 }
 END_TEST

@@ -214,23 +214,6 @@ static void expect_last_first(const char *path)
         expect_xml(path, "<vcpu id='3' enabled='yes' hotpluggable='yes' order='2'/>");
 }
 
-/* Numbers of those of which the guest has a thread. */
-static void expect_numbers(const char *path, const char *numbers)
-{
-        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetVcpuInfo", "");
-        g_autoptr(GString) told = g_string_new(NULL);
-        uint32_t number;
-
-        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(uitiab)"), 0);
-        while (sd_bus_message_enter_container(reply, 'r', "uitiab") > 0) {
-                ck_assert_int_gt(sd_bus_message_read(reply, "u", &number), 0);
-                ck_assert_int_gt(sd_bus_message_skip(reply, "itiab"), 0);
-                sd_bus_message_exit_container(reply);
-                g_string_append_printf(told, "%u ", number);
-        }
-        ck_assert_str_eq(told->str, numbers);
-}
-
 /* By the numbers of their threads, unless those have begun anew in between. */
 static void expect_before(pid_t pid, const char *first, const char *second)
 {
@@ -246,14 +229,14 @@ START_TEST(test_one_by_one)
         g_autofree char *path = guest_start(client, with_vcpus(guest_bare_xml("each", NULL), LAST_FIRST));
 
         expect_last_first(path);
-        expect_numbers(path, "0 2 3 ");
+        guest_expect_vcpus(client, path, "0 2 3 ");
         expect_before(harness_find_guest(harness, "each"), "CPU 3/", "CPU 2/");
         guest_do_flags(client, path, "ManagedSave", 0);
         guest_do_flags(client, path, "Create", 0);
         expect_last_first(path);
-        expect_numbers(path, "0 2 3 ");
+        guest_expect_vcpus(client, path, "0 2 3 ");
         set_vcpus(path, 4, LIVE);
-        expect_numbers(path, "0 1 2 3 ");
+        guest_expect_vcpus(client, path, "0 1 2 3 ");
         expect_xml(path, "<vcpu id='1' enabled='yes' hotpluggable='yes' order='4'/>");
         harness_end_agent(harness, SIGKILL);
         harness_start_agent(harness);

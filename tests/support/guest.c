@@ -151,6 +151,22 @@ void guest_expect_state(struct client *client, const char *path, int state, int 
                 ck_assert_int_eq(why, reason);
 }
 
+void guest_expect_vcpus(struct client *client, const char *path, const char *numbers)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetVcpuInfo", "");
+        g_autoptr(GString) told = g_string_new(NULL);
+        uint32_t number;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(uitiab)"), 0);
+        while (sd_bus_message_enter_container(reply, 'r', "uitiab") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(reply, "u", &number), 0);
+                ck_assert_int_gt(sd_bus_message_skip(reply, "itiab"), 0);
+                sd_bus_message_exit_container(reply);
+                g_string_append_printf(told, "%u ", number);
+        }
+        ck_assert_str_eq(told->str, numbers);
+}
+
 struct console {
         const char *path;
         const char *text;

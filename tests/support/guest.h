@@ -74,6 +74,8 @@ void guest_do_flags(struct client *client, const char *path, const char *member,
 int guest_get_state(struct client *client, const char *path, int *reason);
 /* Fails unless it is in this state, for this reason; -1 is any. */
 void guest_expect_state(struct client *client, const char *path, int state, int reason);
+/* Fails unless its emulator has threads of just these vCPUs: "0 2 " */
+void guest_expect_vcpus(struct client *client, const char *path, const char *numbers);
 
 /* Fails unless that process, which works for the guest of that emulator, is in the control groups of it. */
 void guest_expect_same_groups(pid_t emulator, pid_t process);

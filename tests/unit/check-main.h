@@ -23,13 +23,23 @@ static inline void check_skip(const char *why)
         fflush(stdout);
 }
 
+/* What main() of a test with a suite of its own ends with; the suite is taken. */
+static inline int check_run(Suite *suite)
+{
+        SRunner *runner = srunner_create(suite);
+        int failed;
+
+        srunner_run_all(runner, CK_NORMAL);
+        failed = srunner_ntests_failed(runner);
+        srunner_free(runner);
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 static inline int check_main(const char *name, check_fixture setup, check_fixture teardown,
                              const TTest *const tests[], size_t count)
 {
         Suite *suite = suite_create(name);
         TCase *tcase = tcase_create(name);
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tcase, setup, teardown);
         for (size_t i = 0; i < count; i++)
@@ -38,11 +48,7 @@ static inline int check_main(const char *name, check_fixture setup, check_fixtur
         if (!getenv("CK_DEFAULT_TIMEOUT"))
                 tcase_set_timeout(tcase, 60);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }
 
 #define CHECK_MAIN_FIXTURE(name, setup, teardown, ...)                                                       \

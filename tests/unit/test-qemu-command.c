@@ -5,6 +5,7 @@
  */
 #include "base/error.h"
 #include "drivers/qemu/resources.h"
+#include "tests/unit/check-main.h"
 #include "tests/unit/qemu-fixture.h"
 
 #include <check.h>
@@ -611,8 +612,6 @@ int main(void)
 {
         Suite *suite = suite_create("qemu-command");
         TCase *tcase = tcase_create("qemu-command");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tcase, fixture_set_up, fixture_tear_down);
         tcase_set_timeout(tcase, 60);
@@ -628,9 +627,5 @@ int main(void)
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refusals));
         tcase_add_test(tcase, test_missing_device);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -438,8 +438,6 @@ int main(void)
 {
         Suite *suite = suite_create("qemu-hardware");
         TCase *tcase = tcase_create("qemu-hardware");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tcase, fixture_set_up, machine_tear_down);
         tcase_set_timeout(tcase, 60);
@@ -448,9 +446,5 @@ int main(void)
         tcase_add_test(tcase, test_hotplug);
         tcase_add_test(tcase, test_forwards);
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -11,6 +11,7 @@
 #include "drivers/qemu/nvram.h"
 #include "drivers/qemu/ports.h"
 #include "drivers/security/account.h"
+#include "tests/unit/check-main.h"
 
 #include <check.h>
 #include <glib/gstdio.h>
@@ -302,8 +303,6 @@ int main(void)
 {
         Suite *suite = suite_create("qemu-host");
         TCase *tests = tcase_create("host");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tests, 30);
         tcase_add_checked_fixture(tests, setup, teardown);
@@ -318,9 +317,5 @@ int main(void)
         tcase_add_test(tests, a_store_is_made_once);
         tcase_add_test(tests, why_there_is_no_kvm);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

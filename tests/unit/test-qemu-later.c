@@ -129,17 +129,11 @@ int main(void)
 {
         Suite *suite = suite_create("qemu-later");
         TCase *tests = tcase_create("qemu-later");
-        SRunner *runner;
-        int failed;
 
         tcase_add_unchecked_fixture(tests, fixture_set_up, fixture_tear_down);
         tcase_add_loop_test(tests, test_piece, 0, G_N_ELEMENTS(pieces));
         tcase_add_test(tests, test_amd_last);
         tcase_add_loop_test(tests, test_refusal, 0, G_N_ELEMENTS(refusals));
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

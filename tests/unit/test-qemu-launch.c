@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "drivers/qemu/status.h"
+#include "tests/unit/check-main.h"
 
 #include <check.h>
 #include <pthread.h>
@@ -529,8 +530,6 @@ int main(void)
 {
         Suite *suite = suite_create("qemu-launch");
         TCase *tests = tcase_create("launch");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, a_process_holds_only_what_it_is_given);
@@ -545,9 +544,5 @@ int main(void)
         tcase_add_test(tests, who_works_is_waited_for);
         tcase_add_test(tests, who_spins_is_given_up);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

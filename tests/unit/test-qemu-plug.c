@@ -5,6 +5,7 @@
 #include "drivers/domain/edit-xml.h"
 #include "drivers/qemu/block.h"
 #include "drivers/qemu/device-rows.h"
+#include "tests/unit/check-main.h"
 #include "tests/unit/qemu-machine.h"
 
 #include <check.h>
@@ -326,17 +327,11 @@ int main(void)
 {
         Suite *suite = suite_create("qemu-plug");
         TCase *tcase = tcase_create("qemu-plug");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tcase, fixture_set_up, machine_tear_down);
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_not_pluggable);
         tcase_add_loop_test(tcase, test_plug, 0, G_N_ELEMENTS(plugs));
         suite_add_tcase(suite, tcase);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

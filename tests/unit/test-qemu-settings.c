@@ -290,15 +290,9 @@ int main(void)
 {
         Suite *suite = suite_create("qemu-settings");
         TCase *tests = tcase_create("qemu-settings");
-        SRunner *runner;
-        int failed;
 
         tcase_add_unchecked_fixture(tests, fixture_set_up, fixture_tear_down);
         tcase_add_loop_test(tests, test_setting, 0, G_N_ELEMENTS(rows));
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

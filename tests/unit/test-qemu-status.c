@@ -5,6 +5,7 @@
 #include "drivers/qemu/status.h"
 
 #include "base/error.h"
+#include "tests/unit/check-main.h"
 
 #include <check.h>
 #include <glib/gstdio.h>
@@ -365,8 +366,6 @@ int main(void)
 {
         Suite *suite = suite_create("qemu-status");
         TCase *tests = tcase_create("status");
-        SRunner *runner;
-        int failed;
 
         tcase_add_test(tests, a_guest_that_moves);
         tcase_add_test(tests, what_is_written_is_read);
@@ -377,9 +376,5 @@ int main(void)
         tcase_add_loop_test(tests, a_torn_pid_file_is_none, 0, G_N_ELEMENTS(pids));
         tcase_add_test(tests, files_are_private);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

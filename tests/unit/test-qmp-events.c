@@ -3,6 +3,7 @@
  * Events that the QMP client hands on: in order, claimed by commands, in floods and storms, from a peer that
  * is a thread.
  */
+#include "tests/unit/check-main.h"
 #include "tests/unit/qmp-fixture.h"
 
 #include "drivers/qemu/qmp-events.h"
@@ -273,8 +274,6 @@ int main(void)
 {
         Suite *suite = suite_create("qmp-events");
         TCase *tests = tcase_create("client");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tests, 60);
         tcase_add_checked_fixture(tests, setup, teardown);
@@ -288,9 +287,5 @@ int main(void)
         tcase_add_test(tests, a_storm_is_coalesced_while_nobody_waits);
         tcase_add_test(tests, a_line_without_end_breaks_the_connection);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

@@ -5,6 +5,8 @@
  */
 #include "drivers/qemu/qmp-stream.h"
 
+#include "tests/unit/check-main.h"
+
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,8 +196,6 @@ int main(void)
 {
         Suite *suite = suite_create("qmp-stream");
         TCase *tests = tcase_create("stream");
-        SRunner *runner;
-        int failed;
 
         tcase_add_checked_fixture(tests, set_up, tear_down);
         tcase_add_test(tests, test_kinds);
@@ -208,9 +208,5 @@ int main(void)
         tcase_add_test(tests, test_long_number);
         tcase_add_test(tests, test_unsigned);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }

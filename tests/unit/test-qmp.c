@@ -3,6 +3,7 @@
  * The QMP client in a lane, against a peer with a script: replies by id, deadlines and late replies, what is
  * out of band, interrupts, descriptors, and a QEMU that lies.
  */
+#include "tests/unit/check-main.h"
 #include "tests/unit/qmp-fixture.h"
 
 #include "drivers/qemu/qmp-output.h"
@@ -542,8 +543,6 @@ int main(void)
 {
         Suite *suite = suite_create("qmp");
         TCase *tests = tcase_create("client");
-        SRunner *runner;
-        int failed;
 
         tcase_set_timeout(tests, 60);
         tcase_add_checked_fixture(tests, setup, teardown);
@@ -565,9 +564,5 @@ int main(void)
         tcase_add_loop_test(tests, lies_break_the_connection, 0, G_N_ELEMENTS(lies));
         tcase_add_test(tests, descriptors_travel_with_their_command);
         suite_add_tcase(suite, tests);
-        runner = srunner_create(suite);
-        srunner_run_all(runner, CK_NORMAL);
-        failed = srunner_ntests_failed(runner);
-        srunner_free(runner);
-        return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+        return check_run(suite);
 }
