@@ -257,7 +257,7 @@ static void parsed(struct domain_def *def, const GError *error, void *data)
         else if (preparation->arrival->flags & DOMAIN_MIGRATE_OFFLINE)
                 define_alone(preparation);
         else if (persistent)
-                domain_parse(preparation->driver, persistent, false, parsed_persistent, preparation);
+                domain_parse_accepted(preparation->driver, persistent, NULL, parsed_persistent, preparation);
         else
                 start(preparation);
 }
@@ -288,7 +288,7 @@ void domain_arrival_prepare(struct domain_driver *driver, const char *xml, struc
         preparation->owner = g_strdup(owner);
         preparation->done = done;
         preparation->data = data;
-        domain_parse(driver, xml, false, parsed, preparation);
+        domain_parse_accepted(driver, xml, NULL, parsed, preparation);
 }
 
 /* ---- what is asked with a cookie ---- */

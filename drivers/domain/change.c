@@ -15,11 +15,23 @@
 /* ---- from a text to a definition ---- */
 
 struct parse {
-        struct domain_doc *doc; /* owned */
+        struct domain_doc *doc;    /* owned */
+        struct domain_def *before; /* ref; of what is accepted: what it replaces, NULL: nothing */
+        enum { NEW, ACCEPTED, SHOWN } what;
         bool validate;
         domain_parse_done done;
         void *data; /* owned by done */
 };
+
+static struct domain_def *finish(struct parse *parse, const struct domain_machine *machine, GError **error)
+{
+        struct domain_doc *doc = g_steal_pointer(&parse->doc);
+
+        if (parse->what == ACCEPTED)
+                return domain_doc_finish_accepted(doc, parse->before, machine, error);
+        return parse->what == SHOWN ? domain_doc_finish_shown(doc, machine, error)
+                                    : domain_doc_finish(doc, machine, error);
+}
 
 static void parse_prepared(const struct domain_machine *machine, const GError *failure, void *data)
 {
@@ -28,7 +40,7 @@ static void parse_prepared(const struct domain_machine *machine, const GError *f
         g_autoptr(GError) error = NULL;
 
         if (machine)
-                def = domain_doc_finish(g_steal_pointer(&parse->doc), machine, &error);
+                def = finish(parse, machine, &error);
         else
                 domain_doc_free(parse->doc);
         if (def && parse->validate && !domain_def_validate_schema(def, &error))
@@ -37,32 +49,67 @@ static void parse_prepared(const struct domain_machine *machine, const GError *f
                 parse->done(g_steal_pointer(&def), NULL, parse->data);
         else
                 parse->done(NULL, machine ? error : failure, parse->data);
+        domain_def_unref(parse->before);
         g_free(parse);
 }
 
-void domain_parse(struct domain_driver *driver, const char *xml, bool validate, domain_parse_done done,
-                  void *data)
+/* like: what is asked for, without doc; its reference is taken. */
+static void begin(struct domain_driver *driver, const char *xml, const struct parse *like)
 {
         g_autoptr(GError) error = NULL;
         struct domain_doc *doc = domain_doc_parse(xml, &error);
         struct parse *parse;
 
-        if (!doc) {
-                done(NULL, error, data);
-                return;
-        }
-        if (!domain_doc_get_type(doc)) {
+        if (doc && !domain_doc_get_type(doc)) {
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_XML_ERROR,
                           "missing attribute 'type' of element <domain>");
-                domain_doc_free(doc);
-                done(NULL, error, data);
+                g_clear_pointer(&doc, domain_doc_free);
+        }
+        if (!doc) {
+                like->done(NULL, error, like->data);
+                domain_def_unref(like->before);
                 return;
         }
         parse = g_new(struct parse, 1);
-        *parse = (struct parse){ doc, validate, done, data };
+        *parse = *like;
+        parse->doc = doc;
         driver->ops->prepare(driver, domain_doc_get_type(doc), domain_doc_get_arch(doc),
                              domain_doc_get_machine(doc), domain_doc_get_emulator(doc), parse_prepared,
                              parse);
+}
+
+void domain_parse(struct domain_driver *driver, const char *xml, bool validate, domain_parse_done done,
+                  void *data)
+{
+        begin(driver, xml, &(struct parse){ .validate = validate, .done = done, .data = data });
+}
+
+void domain_parse_accepted(struct domain_driver *driver, const char *xml, struct domain_def *before,
+                           domain_parse_done done, void *data)
+{
+        begin(driver, xml,
+              &(struct parse){ .before = before ? domain_def_ref(before) : NULL,
+                               .what = ACCEPTED,
+                               .done = done,
+                               .data = data });
+}
+
+void domain_parse_shown(struct domain_driver *driver, const char *xml, domain_parse_done done, void *data)
+{
+        begin(driver, xml, &(struct parse){ .what = SHOWN, .done = done, .data = data });
+}
+
+void domain_parse_replacing(const struct domain *domain, const char *xml, domain_parse_done done, void *data)
+{
+        const struct domain_state *state = domain_get_published(domain);
+        struct definition *own = !state               ? NULL
+                                 : state->base.active ? state->base.active
+                                                      : state->base.persistent;
+
+        if (own)
+                domain_parse_accepted(domain->driver, xml, domain_def_of(own), done, data);
+        else
+                domain_parse(domain->driver, xml, false, done, data);
 }
 
 /* ---- define ---- */

@@ -339,7 +339,7 @@ static void note_parts(const struct domain_def *def, GPtrArray *noted)
                 if (is_mirrored(device))
                         continue;
                 if (!check_device(&walk, device))
-                        g_ptr_array_add(noted, g_strdup(error->message));
+                        check_note(noted, error);
         }
 }
 
@@ -349,6 +349,7 @@ GPtrArray *domain_def_find_leftovers(const struct domain_def *def)
 
         note_parts(def, noted);
         domain_check_note_scope(def, noted);
+        domain_check_note_refused(def, noted);
         return noted;
 }
 

@@ -54,21 +54,59 @@ bool check_is_machine(const struct check *check, const char *family)
         return check->machine->machine && g_str_has_prefix(check->machine->machine, family);
 }
 
-bool domain_check(const struct domain_def *def, const struct domain_doc *doc,
-                  const struct domain_machine *machine, GError **error)
+void check_note(GPtrArray *noted, const GError *error)
 {
-        static const check_function *const tables[] = {
-                domain_check_cpu,   domain_check_memory,  domain_check_tuning,     domain_check_boot,
-                domain_check_disks, domain_check_devices, domain_check_interfaces, domain_check_clock,
-                domain_check_scope, domain_check_parts,   domain_check_undriven
-        };
-        const struct check check = { def, doc, machine };
+        const char *detail = strstr(error->message, ": ");
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(tables); i++) {
-                for (const check_function *function = tables[i]; *function; function++) {
-                        if (!(*function)(&check, error))
+        g_ptr_array_add(noted, g_strdup(detail ? detail + 2 : error->message));
+}
+
+static bool run(const check_function *const *tables, const struct check *check, GError **error)
+{
+        for (; *tables; tables++) {
+                for (const check_function *function = *tables; *function; function++) {
+                        if (!(*function)(check, error))
                                 return false;
                 }
         }
         return true;
+}
+
+/* Contradictions, what would reach the host or the emulator wrongly, and what would harm a disk. */
+static const check_function *const protecting[] = {
+        domain_check_cpu,        domain_check_memory, domain_check_tuning,
+        domain_check_boot,       domain_check_disks,  domain_check_devices,
+        domain_check_interfaces, domain_check_clock,  NULL
+};
+
+/* What comes to nothing by the typed view, and by the document; and what the start refuses as well. */
+static const check_function *const idle[] = { domain_check_scope, domain_check_parts, domain_check_undriven,
+                                              NULL };
+
+bool domain_check(const struct domain_def *def, const struct domain_doc *doc,
+                  const struct domain_machine *machine, GError **error)
+{
+        const struct check check = { def, doc, machine };
+
+        return run(protecting, &check, error) && run(idle, &check, error);
+}
+
+bool domain_check_accepted(const struct domain_def *def, const struct domain_doc *doc,
+                           const struct domain_machine *machine, GError **error)
+{
+        const struct check check = { def, doc, machine };
+
+        return run(protecting, &check, error);
+}
+
+void domain_check_note_refused(const struct domain_def *def, GPtrArray *noted)
+{
+        const struct check check = { .def = def };
+
+        for (const check_function *function = domain_check_scope; *function; function++) {
+                g_autoptr(GError) error = NULL;
+
+                if (!(*function)(&check, &error))
+                        check_note(noted, error);
+        }
 }

@@ -3,8 +3,9 @@
 
 /*
  * What a new definition must be beyond well-formed: what its parts say of each other. Checked when a document
- * is defined or created, never when a stored one is read, so that what an earlier agent took still loads.
- * Plain functions, any thread.
+ * is defined or created, never when a stored one is read, so that what an earlier agent took still loads. Of
+ * a document that an agent has taken, and that comes from outside again (the file that a guest was saved to,
+ * another host), only what protects is checked. Plain functions, any thread.
  */
 
 #include "drivers/domain/definition.h"
@@ -19,6 +20,13 @@
  */
 bool domain_check(const struct domain_def *def, const struct domain_doc *doc,
                   const struct domain_machine *machine, GError **error);
+
+/*
+ * The same of a document that was taken before, by whatever agent: what contradicts itself is refused still,
+ * or would harm a disk or a guest; not what only has no effect, and not what the start refuses by itself.
+ */
+bool domain_check_accepted(const struct domain_def *def, const struct domain_doc *doc,
+                           const struct domain_machine *machine, GError **error);
 
 /*
  * What def has that was taken and has no effect, as sentences ("a <graphics> has tlsPort=, which is not for
@@ -53,6 +61,10 @@ extern const check_function domain_check_undriven[];
 
 /* For domain_def_find_leftovers(): of those that the typed view shows. */
 void domain_check_note_scope(const struct domain_def *def, GPtrArray *noted);
+/* Likewise: what would be refused of a new document, the first of each check. */
+void domain_check_note_refused(const struct domain_def *def, GPtrArray *noted);
+/* Notes what check_refuse() has said, without what all of its errors begin with. */
+void check_note(GPtrArray *noted, const GError *error);
 
 /* "unsupported configuration: <sentence>"; false. */
 bool check_refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);

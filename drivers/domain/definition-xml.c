@@ -438,6 +438,15 @@ static bool check(const struct domain_def *def, const struct domain_doc *doc, co
         return false;
 }
 
+static bool check_accepted(const struct domain_def *def, const struct domain_doc *doc,
+                           const struct domain_def *before, const struct domain_machine *machine,
+                           GError **error)
+{
+        if (before && !domain_def_was_refused(before, machine))
+                return domain_check(def, doc, machine, error);
+        return domain_check_accepted(def, doc, machine, error);
+}
+
 /* What a start would refuse is refused of a guest that runs, unless it was there already. */
 static bool require_supported(const struct domain_def *def, const struct domain_def *before, GError **error)
 {
@@ -468,6 +477,25 @@ struct domain_def *domain_doc_finish(struct domain_doc *taken, const struct doma
         if (machine && !domain_normalize(doc->xml, machine, error))
                 return NULL;
         return finish(doc, NULL, machine, error);
+}
+
+struct domain_def *domain_doc_finish_accepted(struct domain_doc *taken, const struct domain_def *before,
+                                              const struct domain_machine *machine, GError **error)
+{
+        CLEANUP(domain_doc_free) struct domain_doc *doc = taken;
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+
+        if (domain_normalize(doc->xml, machine, error))
+                def = finish(doc, NULL, NULL, error);
+        return def && check_accepted(def, doc, before, machine, error) ? g_steal_pointer(&def) : NULL;
+}
+
+struct domain_def *domain_doc_finish_shown(struct domain_doc *taken, const struct domain_machine *machine,
+                                           GError **error)
+{
+        CLEANUP(domain_doc_free) struct domain_doc *doc = taken;
+
+        return domain_normalize(doc->xml, machine, error) ? finish(doc, NULL, NULL, error) : NULL;
 }
 
 struct domain_def *domain_doc_finish_changed(struct domain_doc *taken, const struct domain_def *before,

@@ -489,6 +489,19 @@ const char *domain_doc_get_emulator(const struct domain_doc *doc);
 struct domain_def *domain_doc_finish(struct domain_doc *doc, const struct domain_machine *machine,
                                      GError **error);
 
+/*
+ * domain_doc_finish() of a document that an agent has taken, maybe another one, and that is no text of our
+ * own: what has no effect is no reason to refuse it any more (check.h). before NULL: that is doc itself; else
+ * what was taken is before, whose place doc is to have, and doc is excused only if before would be refused
+ * today.
+ */
+struct domain_def *domain_doc_finish_accepted(struct domain_doc *doc, const struct domain_def *before,
+                                              const struct domain_machine *machine, GError **error);
+
+/* The same of one that is only shown and compared: nothing but what it says by itself is checked. */
+struct domain_def *domain_doc_finish_shown(struct domain_doc *doc, const struct domain_machine *machine,
+                                           GError **error);
+
 /* domain_doc_parse() and domain_doc_finish() without normalisation: text that we wrote. */
 struct domain_def *domain_def_parse_stored(const char *xml, GError **error);
 

@@ -440,7 +440,7 @@ static void parse_persistent(struct domain_departure *departure)
         const char *xml = domain_migrate_get_text(departure->params, "persistent_xml");
 
         if (xml)
-                domain_parse(domain_of(&departure->base)->driver, xml, false, parsed_persistent, departure);
+                domain_parse_replacing(domain_of(&departure->base), xml, parsed_persistent, departure);
         else
                 expand(departure);
 }
@@ -491,7 +491,7 @@ void domain_migrate(struct domain *domain, const char *destination, struct param
         if (flags & DOMAIN_MIGRATE_POSTCOPY_RESUME)
                 run(departure);
         else if (xml)
-                domain_parse(domain->driver, xml, false, parsed, departure);
+                domain_parse_replacing(domain, xml, parsed, departure);
         else
                 parse_persistent(departure);
 }

@@ -121,7 +121,7 @@ static void own_parsed(struct domain_def *def, const GError *error, void *data)
         if (!def)
                 fail(call, error);
         else if (call->xml)
-                domain_parse(call->driver, call->xml, false, wanted_parsed, call);
+                domain_parse_accepted(call->driver, call->xml, call->def, wanted_parsed, call);
         else
                 go_on(call);
 }
@@ -132,8 +132,10 @@ static void opened(struct job *job, const GError *error, void *data)
 
         if (error)
                 fail(call, error);
+        else if (call->xml)
+                domain_parse_shown(call->driver, call->image->xml, own_parsed, call);
         else
-                domain_parse(call->driver, call->image->xml, false, own_parsed, call);
+                domain_parse_accepted(call->driver, call->image->xml, NULL, own_parsed, call);
 }
 
 static void open_then(struct call *call, const char *operation, job_done done)
@@ -213,7 +215,7 @@ static void opened_for_xml(struct job *job, const GError *error, void *data)
         if (error)
                 tell_xml(NULL, error, call);
         else
-                domain_parse(call->driver, call->image->xml, false, tell_xml, call);
+                domain_parse_shown(call->driver, call->image->xml, tell_xml, call);
 }
 
 void domain_image_get_xml(struct domain_driver *driver, const char *path, unsigned flags,

@@ -42,6 +42,18 @@ void domain_restore_takings(struct domain_driver *driver);
 typedef void (*domain_parse_done)(struct domain_def *def, const GError *error, void *data);
 void domain_parse(struct domain_driver *driver, const char *xml, bool validate, domain_parse_done done,
                   void *data);
+/*
+ * The same of a document that an agent has taken before (domain_doc_finish_accepted()): what a guest was
+ * saved as, or comes as. before NULL: xml is that document; else the definition (a reference is kept) whose
+ * place xml is to have.
+ */
+void domain_parse_accepted(struct domain_driver *driver, const char *xml, struct domain_def *before,
+                           domain_parse_done done, void *data);
+/* The same of one that no guest runs by: what would be refused of it is shown, too. */
+void domain_parse_shown(struct domain_driver *driver, const char *xml, domain_parse_done done, void *data);
+/* The same of xml that is to have the place of domain's own document, of the guest that runs if one does.
+ * Loop. */
+void domain_parse_replacing(const struct domain *domain, const char *xml, domain_parse_done done, void *data);
 
 /* SetVcpus and GetVcpus by the guest's agent; all: those out of use as well. */
 void domain_set_guest_vcpu_count(struct domain *domain, unsigned count, managed_done done, void *data);

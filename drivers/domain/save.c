@@ -321,7 +321,7 @@ void domain_save(struct domain *domain, const char *path, const char *xml, unsig
         save = make(domain, g_strdup(path), flags, done, data);
         save->guests = domain_save_list_guests(domain->driver);
         if (xml && *xml)
-                domain_parse(domain->driver, xml, false, parsed, save);
+                domain_parse_replacing(domain, xml, parsed, save);
         else
                 operation_run(&save->base);
 }
