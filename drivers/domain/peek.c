@@ -260,6 +260,7 @@ void domain_peek_memory(struct domain *domain, uint64_t offset, uint64_t size, u
 struct disk_change {
         uint64_t number;
         uint32_t index; /* of the image in its chain; 0: the disk's own */
+        bool capacity;  /* number is that of the host's device, 0: whatever it is */
         char *disk;     /* owned */
 };
 
@@ -271,11 +272,45 @@ static void disk_change_free(void *data)
         g_free(change);
 }
 
+/* How large the device of the host is that the disk consists of, all of it and as it is. */
+static bool find_capacity(const struct domain_disk *disk, uint64_t *bytes, GError **error)
+{
+        const struct domain_storage *source = &disk->source;
+        CLEANUP_FD int fd = -1;
+
+        if (source->type != DOMAIN_STORAGE_BLOCK || !source->path || source->slice || source->encryption ||
+            (source->format && strcmp(source->format, "raw") != 0))
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_UNSUPPORTED,
+                                 "disk '%s' is not all of a device of the host, of type 'block' and format "
+                                 "'raw', whose capacity (CAPACITY) it could have: say a size",
+                                 disk->target);
+        fd = open(source->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        return (fd >= 0 && ioctl(fd, BLKGETSIZE64, bytes) == 0) ||
+               error_set_errno(error, ERROR_FROM_DOMAIN, errno, "cannot find out how large '%s' is",
+                               source->path);
+}
+
+static bool find_size(const struct disk_change *change, const struct domain_disk *disk, uint64_t *bytes,
+                      GError **error)
+{
+        *bytes = change->number;
+        if (!change->capacity)
+                return true;
+        if (!find_capacity(disk, bytes, error))
+                return false;
+        return change->number == 0 || change->number == *bytes ||
+               error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                         "disk '%s' would have the capacity of its device (CAPACITY), which is "
+                         "%" G_GUINT64_FORMAT " bytes, not %" G_GUINT64_FORMAT ": say that, or 0",
+                         disk->target, *bytes, change->number);
+}
+
 static bool resize_work(struct managed *object, void *data, GError **error)
 {
         const struct disk_change *change = data;
         struct domain *domain = domain_from(object);
         const struct domain_disk *disk;
+        uint64_t bytes;
 
         if (!managed_require_active(object, error) || !domain_require_idle(domain, error))
                 return false;
@@ -291,11 +326,13 @@ static bool resize_work(struct managed *object, void *data, GError **error)
         if (disk->readonly)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID, "disk '%s' is read-only",
                                  disk->target);
-        return ops_of(domain)->resize_block(domain, disk, change->number, error);
+        return find_size(change, disk, &bytes, error) &&
+               ops_of(domain)->resize_block(domain, disk, bytes, error);
 }
 
-static void run_change(struct domain *domain, managed_work work, const char *disk, uint32_t index,
-                       uint64_t number, GError *error, managed_done done, void *data)
+/* like: what is asked for, without the name. */
+static void run_change(struct domain *domain, managed_work work, const char *disk,
+                       const struct disk_change *like, GError *error, managed_done done, void *data)
 {
         struct managed_task task = { .work = work, .free_args = disk_change_free };
         struct disk_change *change;
@@ -305,7 +342,8 @@ static void run_change(struct domain *domain, managed_work work, const char *dis
                 return;
         }
         change = g_new(struct disk_change, 1);
-        *change = (struct disk_change){ number, index, g_strdup(disk) };
+        *change = *like;
+        change->disk = g_strdup(disk);
         task.args = change;
         managed_run_task(&domain->base, &task, done, data);
 }
@@ -314,13 +352,16 @@ void domain_resize_block(struct domain *domain, const char *disk, uint64_t size,
                          managed_done done, void *data)
 {
         const uint64_t unit = flags & DOMAIN_RESIZE_BYTES ? 1 : 1024;
+        const struct disk_change change = { .number = size * unit,
+                                            .capacity = flags & DOMAIN_RESIZE_CAPACITY };
         GError *error = NULL;
 
-        if (flags_check(flags, DOMAIN_RESIZE_BYTES, ERROR_FROM_DOMAIN, "BlockResize", &error) &&
+        if (flags_check(flags, DOMAIN_RESIZE_BYTES | DOMAIN_RESIZE_CAPACITY, ERROR_FROM_DOMAIN, "BlockResize",
+                        &error) &&
             check_name(disk, &error) && size > INT64_MAX / unit)
                 error_set(&error, ERROR_FROM_DOMAIN, ERROR_OVERFLOW,
                           "size %" G_GUINT64_FORMAT " is too large", size);
-        run_change(domain, resize_work, disk, 0, size * unit, error, done, data);
+        run_change(domain, resize_work, disk, &change, error, done, data);
 }
 
 static const struct domain_storage *find_index(const struct domain_disk *disk, uint32_t index)
@@ -380,16 +421,16 @@ static char *split_index(const char *device, uint32_t *index, GError **error)
 void domain_set_block_threshold(struct domain *domain, const char *device, uint64_t threshold, unsigned flags,
                                 managed_done done, void *data)
 {
+        struct disk_change change = { .number = threshold };
         g_autofree char *disk = NULL;
-        uint32_t index = 0;
         GError *error = NULL;
 
         if (flags_check(flags, 0, ERROR_FROM_DOMAIN, "SetBlockThreshold", &error) &&
             check_name(device, &error)) {
-                disk = split_index(device, &index, &error);
+                disk = split_index(device, &change.index, &error);
                 if (disk && threshold > INT64_MAX)
                         error_set(&error, ERROR_FROM_DOMAIN, ERROR_OVERFLOW,
                                   "threshold %" G_GUINT64_FORMAT " is too large", threshold);
         }
-        run_change(domain, threshold_work, disk, index, threshold, error, done, data);
+        run_change(domain, threshold_work, disk, &change, error, done, data);
 }

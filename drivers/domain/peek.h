@@ -29,9 +29,13 @@ void domain_peek_memory(struct domain *domain, uint64_t offset, uint64_t size, u
                         domain_bytes_done done, void *data);
 
 enum domain_resize_flags {
-        DOMAIN_RESIZE_BYTES = 1, /* size is in bytes, not KiB */
+        DOMAIN_RESIZE_BYTES = 1,    /* size is in bytes, not KiB */
+        DOMAIN_RESIZE_CAPACITY = 2, /* it is the size that the host's device has by now */
 };
-/* The image of a disk of a guest that runs, which sees the new size. disk: its target or source. */
+/*
+ * The image of a disk of a guest that runs, which sees the new size. disk: its target or source. With
+ * DOMAIN_RESIZE_CAPACITY, for raw disks of type 'block', size is 0, or what the device's has to be.
+ */
 void domain_resize_block(struct domain *domain, const char *disk, uint64_t size, unsigned flags,
                          managed_done done, void *data);
 /*

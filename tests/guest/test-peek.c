@@ -10,6 +10,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/loop-device.h"
 
 #define MIB (UINT64_C(1024) * 1024)
 
@@ -162,6 +163,48 @@ START_TEST(test_resize)
 }
 END_TEST
 
+static void resize_to_capacity(const char *path, uint64_t size, unsigned flags)
+{
+        client_do(client, path, DOMAIN_INTERFACE, "BlockResize", "stu", "vda", size, flags | 2);
+}
+
+/* The device of the host has grown, and its guest is to have all of it. */
+START_TEST(test_resize_to_capacity)
+{
+        int memory = memfd_create("disk", MFD_CLOEXEC), fd = -1;
+        g_autofree char *device = NULL, *path = NULL, *devices = NULL, *image = make_image("disk.img"),
+                        *file = disk_xml(image, "raw", "vdb");
+
+        ck_assert_int_eq(ftruncate(memory, 4 * MIB), 0);
+        fd = loop_device_open_over(memory, &device);
+        if (fd < 0) {
+                harness_skip("there are no loop devices");
+                return;
+        }
+        devices = g_strdup_printf("<disk type='block' device='disk'><source dev='%s'/>"
+                                  "<target dev='vda' bus='virtio'/></disk>%s",
+                                  device, file);
+        path = guest_start(client, guest_bare_xml("resize", devices));
+        ck_assert_uint_eq(get_capacity(path, "vda"), 4 * MIB);
+        ck_assert_int_eq(ftruncate(memory, 6 * MIB), 0);
+        ck_assert_int_eq(ioctl(fd, LOOP_SET_CAPACITY, 0), 0);
+        ck_assert_uint_eq(get_capacity(path, "vda"), 4 * MIB);
+        refuse_resize(path, "*CAPACITY*is 6291456 bytes, not 5242880: say that, or 0", "vda", 5 * MIB, 3);
+        ck_assert_uint_eq(get_capacity(path, "vda"), 4 * MIB);
+        resize_to_capacity(path, 0, 0);
+        ck_assert_uint_eq(get_capacity(path, "vda"), 6 * MIB);
+        ck_assert_int_eq(ftruncate(memory, 7 * MIB), 0);
+        ck_assert_int_eq(ioctl(fd, LOOP_SET_CAPACITY, 0), 0);
+        resize_to_capacity(path, 7 * 1024, 0);
+        ck_assert_uint_eq(get_capacity(path, "vda"), 7 * MIB);
+        refuse_resize(path, "*'vdb' is not all of a device of the host*", "vdb", 0, 2);
+        ck_assert_uint_eq(get_capacity(path, "vdb"), 4 * MIB);
+        guest_do_flags(client, path, "Destroy", 0);
+        close(fd);
+        close(memory);
+}
+END_TEST
+
 /* The Linux guest with a disk that it writes to. */
 START_TEST(test_threshold)
 {
@@ -230,6 +273,7 @@ int main(void)
         tcase_add_test(tcase, test_block_peek);
         tcase_add_test(tcase, test_memory_peek);
         tcase_add_test(tcase, test_resize);
+        tcase_add_test(tcase, test_resize_to_capacity);
         tcase_add_test(tcase, test_threshold);
         tcase_add_test(tcase, test_missing_media);
         suite_add_tcase(suite, tcase);
