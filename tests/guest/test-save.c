@@ -525,6 +525,48 @@ START_TEST(test_disks_of_guests)
 }
 END_TEST
 
+/* False: the host has no qemu-img. */
+static bool make_with(const char *options, const char *image)
+{
+        g_autofree char *command = g_strdup_printf("qemu-img create -q -f qcow2 %s %s 1M", options, image);
+
+        return system(command) == 0;
+}
+
+/* What a disk's image stands on is the guest's as well: the image below it, and the file with its data. */
+START_TEST(test_images_of_guests)
+{
+        g_autofree char *base = make_image("base"), *below = make_image("below"),
+                        *middle = harness_path(harness, "middle"), *top = harness_path(harness, "top"),
+                        *data = harness_path(harness, "data"), *head = harness_path(harness, "head");
+        g_autofree char *on_base = g_strdup_printf("-b %s -F raw", base),
+                        *on_middle = g_strdup_printf("-b %s -F qcow2", middle),
+                        *in_data = g_strdup_printf("-o data_file=%s,data_file_raw=on", data);
+        g_autofree char *devices = NULL, *owner = NULL, *path = NULL, *now = NULL;
+
+        if (!make_with(on_base, middle) || !make_with(on_middle, top) || !make_with(in_data, head)) {
+                harness_skip("there is no qemu-img");
+                return;
+        }
+        devices = g_strdup_printf(
+                "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='%s'/>"
+                "<target dev='vda' bus='virtio'/></disk><disk type='file' device='disk'><driver name='qemu' "
+                "type='qcow2'/><source file='%s'><dataStore type='file'><format type='raw'/><source "
+                "file='%s'/></dataStore></source><target dev='vdb' bus='virtio'/></disk>",
+                top, head, data);
+        owner = guest_start(client, guest_bare_xml("owner", devices));
+        path = guest_start(client, guest_bare_xml("bare", NULL));
+        refuse_disk(path, top, "vda");
+        refuse_disk(path, middle, "vda");
+        refuse_disk(path, base, "vda");
+        refuse_disk(path, head, "vdb");
+        refuse_disk(path, data, "vdb");
+        ck_assert(g_file_get_contents(base, &now, NULL, NULL));
+        ck_assert_str_eq(now, "precious");
+        client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", below, 0, 16);
+}
+END_TEST
+
 START_TEST(test_devices_of_guests)
 {
         g_autofree char *node = harness_path(harness, "node"), *device = NULL, *owner = NULL, *path = NULL;
@@ -743,7 +785,7 @@ END_TEST
 int main(void)
 {
         Suite *suite = suite_create("save");
-        TCase *tcase = tcase_create("save");
+        TCase *tcase = tcase_create("save"), *targets = tcase_create("targets");
 
         if (geteuid() == 0 && !mounts_leave())
                 perror("a mount namespace");
@@ -757,11 +799,6 @@ int main(void)
         tcase_add_test(tcase, test_cut_off);
         tcase_add_test(tcase, test_full_disk);
         tcase_add_test(tcase, test_many_at_once);
-        tcase_add_test(tcase, test_on_a_device);
-        tcase_add_test(tcase, test_small_device);
-        tcase_add_test(tcase, test_through_links);
-        tcase_add_test(tcase, test_disks_of_guests);
-        tcase_add_test(tcase, test_devices_of_guests);
         tcase_add_loop_test(tcase, test_agent_is_killed, 0, 2);
         tcase_add_test(tcase, test_emulator_is_killed);
         tcase_add_test(tcase, test_undefined_meanwhile);
@@ -769,5 +806,13 @@ int main(void)
         tcase_add_test(tcase, test_dumps);
         tcase_add_test(tcase, test_how_to_migrate);
         suite_add_tcase(suite, tcase);
+        tcase_add_checked_fixture(targets, set_up, tear_down);
+        tcase_add_test(targets, test_on_a_device);
+        tcase_add_test(targets, test_small_device);
+        tcase_add_test(targets, test_through_links);
+        tcase_add_test(targets, test_disks_of_guests);
+        tcase_add_test(targets, test_images_of_guests);
+        tcase_add_test(targets, test_devices_of_guests);
+        suite_add_tcase(suite, targets);
         return harness_main(suite);
 }
