@@ -656,25 +656,77 @@ static bool is_off_there(void *path)
         return side_find_state(&there, path) == STATE_SHUTOFF;
 }
 
+static void kill_there(const char *path)
+{
+        side_kill_guest(&there, path);
+}
+
+static void abort_here(const char *path)
+{
+        guest_do(here.client, path, "AbortJob");
+}
+
+/* The guest begins to come, and does not. */
+static void fail_to_come(char *path, void (*end)(const char *path))
+{
+        struct client_answer answer = { 0 };
+
+        client_forget_signals(there.client);
+        client_send(here.client, &answer, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
+                    "bandwidth", "t", (uint64_t)1, LIVE);
+        client_wait_event(there.client, path, EVENT_STARTED, STARTED_MIGRATED);
+        end(path);
+        client_wait_answer(here.client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        harness_wait_until(is_off_there, path, "nothing waits for the guest any more");
+}
+
+/* Of a dictionary of typed parameters, whose values are variants in variants. Owned. */
+static char *find_text(sd_bus_message *dictionary, const char *wanted)
+{
+        const char *name, *text = NULL;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(dictionary, 'a', "{sv}"), 0);
+        while (sd_bus_message_enter_container(dictionary, 'e', "sv") > 0) {
+                ck_assert_int_gt(sd_bus_message_read(dictionary, "s", &name), 0);
+                if (strcmp(name, wanted) == 0)
+                        ck_assert_int_gt(sd_bus_message_read(dictionary, "v", "v", "s", &text), 0);
+                else
+                        ck_assert_int_ge(sd_bus_message_skip(dictionary, "v"), 0);
+                ck_assert_int_ge(sd_bus_message_exit_container(dictionary), 0);
+        }
+        ck_assert_ptr_nonnull(text);
+        return g_strdup(text);
+}
+
+/* It is said to have come when nothing has. */
+static void finish_early(char *path, const char *xml)
+{
+        g_autoptr(sd_bus_message) reply = client_call(there.client, QEMU_PATH, "org.virtbus.Migration",
+                                                      "Prepare", "sa{sv}u", xml, 0, LIVE);
+        g_autofree char *cookie = find_text(reply, "cookie");
+
+        client_fails(there.client, LIBVIRT_ERROR, "*not all of * has come", QEMU_PATH,
+                     "org.virtbus.Migration", "Finish", "sa{sv}u", cookie, 0, 0);
+        harness_wait_until(is_off_there, path, "nothing waits for the guest any more");
+}
+
 /* What is saved there is the guest's until another one has come in its place. */
 START_TEST(test_what_was_saved_there)
 {
         g_autofree char *path = guest_start(here.client, guest_bare_xml("bare", NULL)), *xml = NULL;
         g_autofree char *saved = NULL;
-        struct client_answer answer = { 0 };
 
         xml = client_call_string(here.client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
         saved = guest_start(there.client, g_strdup(xml));
         ck_assert_str_eq(saved, path);
         guest_do_flags(there.client, path, "ManagedSave", 0);
-        client_send(here.client, &answer, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
-                    "bandwidth", "t", (uint64_t)1, LIVE);
-        client_wait_event(there.client, path, EVENT_STARTED, STARTED_MIGRATED);
-        side_kill_guest(&there, path);
-        client_wait_answer(here.client, &answer);
-        ck_assert_ptr_nonnull(answer.error);
-        g_free(answer.error);
-        harness_wait_until(is_off_there, path, "nothing waits for the guest any more");
+        fail_to_come(path, kill_there);
+        ck_assert(has_save(&there, path));
+        fail_to_come(path, abort_here);
+        ck_assert(has_save(&there, path));
+        finish_early(path, xml);
         ck_assert(has_save(&there, path));
         guest_do_flags(there.client, path, "Create", 0);
         guest_expect_state(there.client, path, STATE_RUNNING, RUNNING_RESTORED);
