@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parts of a device on their way to QEMU, and back from there. No state but the guest's; lane of the
- * domain.
+ * The parts of a device on their way to QEMU, and back from there. No state but the guest's (the devices that
+ * may have come too late); lane of the domain.
  */
 #include "drivers/qemu/plug-private.h"
 
@@ -101,6 +101,64 @@ void plug_undo_parts_of(struct guest *guest, const struct device_list *list, uns
         }
 }
 
+/* ---- devices that come too late ---- */
+
+const char *plug_get_id(const struct device_list *list)
+{
+        unsigned length = device_list_get_length(list);
+        const struct device_part *part = length ? device_list_get(list, length - 1) : NULL;
+
+        if (!part || part->kind != DEVICE_DEVICE)
+                return NULL;
+        return json_string_value(json_object_get(part->arguments, "id"));
+}
+
+static bool find_astray(const struct guest *guest, const char *id, unsigned *index)
+{
+        for (*index = 0; *index < guest->astray->len; ++*index) {
+                if (g_strcmp0(plug_get_id(g_ptr_array_index(guest->astray, *index)), id) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static void forget_astray(struct guest *guest, const char *id)
+{
+        unsigned index;
+
+        if (find_astray(guest, id, &index))
+                g_ptr_array_remove_index_fast(guest->astray, index);
+}
+
+/*
+ * The device may be there, or come yet, and can only be asked back: until it goes QEMU does not take back
+ * what it is made of.
+ */
+static void note_astray(struct guest *guest, const struct device_list *list, unsigned n)
+{
+        struct device_list *made = device_list_new();
+
+        for (unsigned i = 0; i < n; i++) {
+                const struct device_part *part = device_list_get(list, i);
+
+                device_list_add(made, part->kind, json_incref(part->arguments));
+        }
+        if (plug_get_id(made))
+                forget_astray(guest, plug_get_id(made));
+        g_ptr_array_add(guest->astray, made);
+}
+
+void plug_undo_astray(struct guest *guest, const char *id)
+{
+        CLEANUP(device_list_free) struct device_list *list = NULL;
+        unsigned index;
+
+        if (!find_astray(guest, id, &index))
+                return;
+        list = g_ptr_array_steal_index_fast(guest->astray, index);
+        plug_undo_parts(guest, list, device_list_get_length(list) - 1, LANE_FOREVER);
+}
+
 /* ---- making ---- */
 
 /* As many commands at once as QEMU takes in before it has answered. */
@@ -191,6 +249,8 @@ bool plug_make_parts(struct guest *guest, const struct device_list *list, unsign
                 if (receive_group(guest->qmp, &group, deadline, there, terminal, error))
                         continue;
                 lane_shield(guest->domain->base.lane);
+                if (there[i - 1] && get_part(&group, group.n - 1)->kind == DEVICE_DEVICE)
+                        note_astray(guest, list, i);
                 deadline = MIN(get_undo_deadline(guest), deadline);
                 while (i-- > 0) {
                         if (there[i])
@@ -198,5 +258,7 @@ bool plug_make_parts(struct guest *guest, const struct device_list *list, unsign
                 }
                 return false;
         }
+        if (n > 0 && n == device_list_get_length(list) && plug_get_id(list))
+                forget_astray(guest, plug_get_id(list));
         return true;
 }

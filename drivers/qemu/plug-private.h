@@ -45,6 +45,14 @@ void plug_undo_parts(struct guest *guest, const struct device_list *list, unsign
  */
 void plug_undo_parts_of(struct guest *guest, const struct device_list *list, unsigned n, const char *id);
 
+/*
+ * A device that QEMU was not waited for any more to make, and of which the document says nothing, has gone:
+ * what it held is taken back. id: the device's; others are no failure.
+ */
+void plug_undo_astray(struct guest *guest, const char *id);
+/* The device itself, which is last; NULL: there is none. */
+const char *plug_get_id(const struct device_list *list);
+
 /* The part of that kind and name in list; NULL: there is none. */
 const struct device_part *plug_find_part(const struct device_list *list, const struct device_part *wanted);
 /* A list of those parts of one that the other has not (free it); what is in it belongs to one. */

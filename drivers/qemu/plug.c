@@ -374,17 +374,6 @@ static struct device_list *describe(struct guest *guest, const struct domain_edi
         return g_steal_pointer(&list);
 }
 
-/* The device itself, which is last; NULL: there is none. */
-static const char *get_id(const struct device_list *list)
-{
-        unsigned length = device_list_get_length(list);
-        const struct device_part *part = length ? device_list_get(list, length - 1) : NULL;
-
-        if (!part || part->kind != DEVICE_DEVICE)
-                return NULL;
-        return json_string_value(json_object_get(part->arguments, "id"));
-}
-
 static void give_back(struct guest *guest, const char *alias)
 {
         guest_release_device(guest, alias);
@@ -458,10 +447,10 @@ bool plug_detach(struct domain *domain, const struct domain_edit_device *device,
                 *gone = true;
                 return true;
         }
-        if (!get_id(list))
+        if (!plug_get_id(list))
                 return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                                  "device '%s' cannot be unplugged while the guest runs", alias);
-        *gone = plug_ask_guest(guest, get_id(list), &failure);
+        *gone = plug_ask_guest(guest, plug_get_id(list), &failure);
         if (*gone) {
                 clear_away(guest, list, alias);
         } else if (error_is(failure, ERROR_OPERATION_TIMEOUT)) {
@@ -508,11 +497,11 @@ static bool is_there_again(const struct guest *guest, const struct device_list *
         json_t *peripherals = NULL;
         bool there;
 
-        if (!get_id(list) || !guest->qmp ||
+        if (!plug_get_id(list) || !guest->qmp ||
             !qmp_execute(guest->qmp, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"),
                          QMP_TIMEOUT_MS, &peripherals, NULL))
                 return false;
-        there = has(peripherals, get_id(list));
+        there = has(peripherals, plug_get_id(list));
         json_decref(peripherals);
         return there;
 }
@@ -525,7 +514,11 @@ static void forget(struct guest *guest, const char *alias, bool told)
         g_autoptr(GError) failure = NULL;
         struct domain_def *def;
 
-        if (!find_alias(get_def(guest), alias, &device) || is_missing(get_def(guest), &device))
+        if (!find_alias(get_def(guest), alias, &device)) {
+                plug_undo_astray(guest, alias);
+                return;
+        }
+        if (is_missing(get_def(guest), &device))
                 return;
         list = describe(guest, &device, told ? device_describe_removal : device_describe_rest, &failure);
         if (told && list && is_there_again(guest, list))
@@ -540,7 +533,7 @@ static void forget(struct guest *guest, const char *alias, bool told)
         if (told)
                 plug_undo_parts(guest, list, device_list_get_length(list) - 1, LANE_FOREVER);
         else
-                plug_undo_parts_of(guest, list, device_list_get_length(list) - 1, get_id(list));
+                plug_undo_parts_of(guest, list, device_list_get_length(list) - 1, plug_get_id(list));
         give_back(guest, alias);
         domain_device_removed(guest->domain, def, alias);
 }
@@ -574,7 +567,7 @@ static GPtrArray *list_missing(struct guest *guest, const json_t *peripherals)
                         if (has(peripherals, alias_at(def, &device)))
                                 continue;
                         list = describe(guest, &device, device_describe_removal, NULL);
-                        if (list && get_id(list) && !has(peripherals, get_id(list)))
+                        if (list && plug_get_id(list) && !has(peripherals, plug_get_id(list)))
                                 g_ptr_array_add(missing, g_strdup(alias_at(def, &device)));
                 }
         }

@@ -385,6 +385,103 @@ START_TEST(test_guest_killed_in_detach)
 }
 END_TEST
 
+/* ---- QEMU takes its time ---- */
+
+/* What a call may take, taking back what it has begun included, and how late a busy host may be. */
+enum { CALL_S = 30, UNDO_S = 5, LOADED_S = 4 };
+
+static bool has_come(void *when_us)
+{
+        return g_get_monotonic_time() >= *(int64_t *)when_us;
+}
+
+static void expect_end(struct client_answer *answer, int64_t start_us, unsigned bound_s, const char *why)
+{
+        int64_t took_us;
+
+        client_wait_answer(client, answer);
+        took_us = g_get_monotonic_time() - start_us;
+        ck_assert_msg(answer->error && strstr(answer->error, why), "%s",
+                      answer->error ? answer->error : "success");
+        ck_assert_msg(took_us < (bound_s + LOADED_S) * G_USEC_PER_SEC, "it took %d ms",
+                      (int)(took_us / 1000));
+        g_clear_pointer(&answer->error, g_free);
+        answer->done = false;
+}
+
+static bool comes(void *data)
+{
+        g_autofree char *xml = device_xml(data);
+        g_autofree char *failure =
+                client_try(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
+
+        return !failure;
+}
+
+/* What the first command has taken the others do not have any more, and there is no time on top to take back
+ * what has come of it. */
+START_TEST(test_one_deadline)
+{
+        const struct kind *kind = &kinds[2];
+        struct client_answer answer = { 0 };
+        int64_t start_us = g_get_monotonic_time(), later_us = start_us + 12 * G_USEC_PER_SEC;
+
+        begin(&answer, kind, true, 0);
+        harness_wait_until(has_come, &later_us, "some of the time is over");
+        tell("again 3");
+        harness_wait_until(is_held, NULL, "the last command is held");
+        expect_end(&answer, start_us, CALL_S, "Timed out during operation");
+        /* Nobody waits for the device any more, and its guest lets go of it a moment after it has come. */
+        tell("pass");
+        harness_wait_until(comes, (void *)kind, "the device can come again");
+        detach(kind);
+        expect_nothing_left(kind);
+}
+END_TEST
+
+/* One command is refused, and those that are to take back the others are not answered, nor, of several that
+ * were sent at once, are these. */
+START_TEST(test_taking_back_has_a_deadline)
+{
+        const struct kind *kind = &kinds[2];
+        const struct {
+                unsigned step, bound_s;
+        } rows[] = { { 0, 2 * UNDO_S }, { kind->comes - 1, UNDO_S } };
+        g_autofree char *xml = device_xml(kind);
+        struct client_answer answer = { 0 };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                int64_t start_us;
+
+                tell_at(rows[i].step, "stall");
+                start_us = g_get_monotonic_time();
+                client_send(client, &answer, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
+                harness_wait_until(is_held, NULL, "a command is held");
+                expect_end(&answer, start_us, rows[i].bound_s, "no such luck");
+                tell("pass");
+                expect_nothing_left(kind);
+        }
+}
+END_TEST
+
+/* Who waits for the end of the guest does not wait for that. */
+START_TEST(test_destroyed_while_it_comes)
+{
+        const struct kind *kind = &kinds[2];
+        struct client_answer answer = { 0 };
+        int64_t start_us;
+
+        begin(&answer, kind, true, kind->comes - 1);
+        start_us = g_get_monotonic_time();
+        guest_do_flags(client, path, "Destroy", 0);
+        ck_assert_int_lt(g_get_monotonic_time() - start_us, UNDO_S * G_USEC_PER_SEC);
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        guest_expect_state(client, path, STATE_SHUTOFF, -1);
+}
+END_TEST
+
 static void add_case(Suite *suite, const char *name, const TTest *const *tests, unsigned n)
 {
         TCase *tcase = tcase_create(name);
@@ -401,9 +498,16 @@ int main(void)
         const TTest *const agent[] = { test_agent_killed_in_attach, test_agent_killed_in_detach };
         const TTest *const guest[] = { test_guest_killed_in_attach, test_guest_killed_in_detach };
         Suite *suite = suite_create("plug-faults");
+        TCase *slow = tcase_create("slow");
 
         add_case(suite, "refused", refused, G_N_ELEMENTS(refused));
         add_case(suite, "agent", agent, G_N_ELEMENTS(agent));
         add_case(suite, "guest", guest, G_N_ELEMENTS(guest));
+        tcase_add_checked_fixture(slow, set_up, tear_down);
+        tcase_set_timeout(slow, 300);
+        tcase_add_test(slow, test_one_deadline);
+        tcase_add_test(slow, test_taking_back_has_a_deadline);
+        tcase_add_test(slow, test_destroyed_while_it_comes);
+        suite_add_tcase(suite, slow);
         return harness_main(suite);
 }

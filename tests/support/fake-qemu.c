@@ -321,7 +321,8 @@ static void copy_member(const char *line, const char *key, char *value, size_t s
  * at a reset in the first milliseconds of a guest), and commands that come to grief. The file of -D says
  * which: "N refuse", "N deny" and "N hold" let N more of them pass; the next is refused, or answered as if
  * the guest did not let go, or held with all that comes behind it ("held") until the file says "pass" or
- * "drop". A file that is empty lets all pass.
+ * "drop", or "again N", which is "pass" and then "N hold". "N stall" is "N refuse" and then "0 hold". A file
+ * that is empty lets all pass.
  */
 
 #define RESET_ID "\"fake\""
@@ -363,15 +364,19 @@ static void write_word(const struct fake *fake, const char *word)
 /* True: it goes on to QEMU. */
 static bool hold(struct fake *fake, const char *id)
 {
-        char word[32] = "held";
+        char word[32] = "held", next[32];
+        unsigned later = 0;
+        bool again = false;
 
         write_word(fake, word);
-        while (strcmp(word, "pass") != 0 && strcmp(word, "drop") != 0) {
+        while (strcmp(word, "pass") != 0 && strcmp(word, "drop") != 0 && !again) {
                 usleep(10000);
                 read_word(fake, word);
+                again = sscanf(word, "again %u", &later) == 1;
         }
-        write_word(fake, "");
-        if (strcmp(word, "pass") != 0)
+        snprintf(next, sizeof(next), "%u hold", later);
+        write_word(fake, again ? next : "");
+        if (strcmp(word, "drop") == 0)
                 return false;
         snprintf(fake->held_id, sizeof(fake->held_id), "%.31s", id);
         return true;
@@ -418,7 +423,7 @@ static bool judge(struct fake *fake, const char *line, const char *id)
         }
         if (strcmp(rest, "hold") == 0)
                 return hold(fake, id);
-        write_word(fake, "");
+        write_word(fake, strcmp(rest, "stall") == 0 ? "0 hold" : "");
         if (strcmp(rest, "late") == 0) {
                 snprintf(fake->late_id, sizeof(fake->late_id), "%.31s", id);
                 format_event(line, "DEVICE_DELETED", fake->late, sizeof(fake->late));
