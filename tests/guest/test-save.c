@@ -75,7 +75,6 @@ static char *read_all(const char *name)
         return text;
 }
 
-/* The numbers in it come one after the other; returns the last one that is complete. */
 /* The guest counts on from where it was: what is behind `before` goes on with it. */
 static void expect_counting(const char *console, const char *before)
 {
@@ -475,122 +474,6 @@ START_TEST(test_through_links)
 }
 END_TEST
 
-static void refuse_disk(const char *path, const char *to, const char *disk)
-{
-        g_autofree char *refusal = g_strdup_printf(
-                "Requested operation is not valid: '*' is disk '%s' of domain 'owner', which runs "
-                "and would lose what is on it: name another file",
-                disk);
-
-        client_fails(client, LIBVIRT_ERROR, refusal, path, DOMAIN_INTERFACE, "Save", "ssu", to, "", 0);
-        client_fails(client, LIBVIRT_ERROR, refusal, path, DOMAIN_INTERFACE, "CoreDump", "suu", to, 0, 0);
-        client_fails(client, LIBVIRT_ERROR, refusal, path, DOMAIN_INTERFACE, "CoreDump", "suu", to, 0, 16);
-        guest_expect_state(client, path, STATE_RUNNING, -1);
-}
-
-static char *make_image(const char *name)
-{
-        char *path = harness_path(harness, name);
-
-        ck_assert(g_file_set_contents(path, "precious", -1, NULL));
-        ck_assert_int_eq(truncate(path, 1 << 20), 0);
-        return path;
-}
-
-/* A guest's disk is no place for another's state, by none of its names, and not for its own. */
-START_TEST(test_disks_of_guests)
-{
-        g_autofree char *image = make_image("image"), *data = make_image("data"),
-                        *link = harness_path(harness, "link"), *twin = harness_path(harness, "twin"),
-                        *devices = NULL, *owner = NULL, *path = NULL, *now = NULL;
-
-        devices = g_strdup_printf("<disk type='file' device='disk'><source file='%s'/><target dev='vda' "
-                                  "bus='virtio'/></disk><disk type='file' device='cdrom'><source file='%s'/>"
-                                  "<target dev='sda' bus='sata'/></disk>",
-                                  image, data);
-        owner = guest_start(client, guest_bare_xml("owner", devices));
-        path = guest_start(client, guest_bare_xml("bare", NULL));
-        ck_assert_int_eq(symlink("image", link), 0);
-        ck_assert_int_eq(linkat(AT_FDCWD, image, AT_FDCWD, twin, 0), 0);
-        refuse_disk(path, image, "vda");
-        refuse_disk(path, link, "vda");
-        refuse_disk(path, twin, "vda");
-        refuse_disk(path, data, "sda");
-        refuse_disk(owner, image, "vda");
-        ck_assert(g_file_get_contents(image, &now, NULL, NULL));
-        ck_assert_str_eq(now, "precious");
-        /* Nobody's are files like others. */
-        guest_do_flags(client, owner, "Destroy", 0);
-        client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", link, 0, 16);
-}
-END_TEST
-
-/* False: the host has no qemu-img. */
-static bool make_with(const char *options, const char *image)
-{
-        g_autofree char *command = g_strdup_printf("qemu-img create -q -f qcow2 %s %s 1M", options, image);
-
-        return system(command) == 0;
-}
-
-/* What a disk's image stands on is the guest's as well: the image below it, and the file with its data. */
-START_TEST(test_images_of_guests)
-{
-        g_autofree char *base = make_image("base"), *below = make_image("below"),
-                        *middle = harness_path(harness, "middle"), *top = harness_path(harness, "top"),
-                        *data = harness_path(harness, "data"), *head = harness_path(harness, "head");
-        g_autofree char *on_base = g_strdup_printf("-b %s -F raw", base),
-                        *on_middle = g_strdup_printf("-b %s -F qcow2", middle),
-                        *in_data = g_strdup_printf("-o data_file=%s,data_file_raw=on", data);
-        g_autofree char *devices = NULL, *owner = NULL, *path = NULL, *now = NULL;
-
-        if (!make_with(on_base, middle) || !make_with(on_middle, top) || !make_with(in_data, head)) {
-                harness_skip("there is no qemu-img");
-                return;
-        }
-        devices = g_strdup_printf(
-                "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='%s'/>"
-                "<target dev='vda' bus='virtio'/></disk><disk type='file' device='disk'><driver name='qemu' "
-                "type='qcow2'/><source file='%s'><dataStore type='file'><format type='raw'/><source "
-                "file='%s'/></dataStore></source><target dev='vdb' bus='virtio'/></disk>",
-                top, head, data);
-        owner = guest_start(client, guest_bare_xml("owner", devices));
-        path = guest_start(client, guest_bare_xml("bare", NULL));
-        refuse_disk(path, top, "vda");
-        refuse_disk(path, middle, "vda");
-        refuse_disk(path, base, "vda");
-        refuse_disk(path, head, "vdb");
-        refuse_disk(path, data, "vdb");
-        ck_assert(g_file_get_contents(base, &now, NULL, NULL));
-        ck_assert_str_eq(now, "precious");
-        client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", below, 0, 16);
-}
-END_TEST
-
-START_TEST(test_devices_of_guests)
-{
-        g_autofree char *node = harness_path(harness, "node"), *device = NULL, *owner = NULL, *path = NULL;
-        int fd = use_device(192 << 20);
-        struct stat status;
-
-        if (fd < 0)
-                return;
-        device = g_strdup_printf("<disk type='block' device='disk'><source dev='%s'/>"
-                                 "<target dev='vdb' bus='virtio'/></disk>",
-                                 file);
-        owner = guest_start(client, guest_bare_xml("owner", device));
-        path = guest_start(client, guest_bare_xml("bare", NULL));
-        refuse_disk(path, file, "vdb");
-        ck_assert_int_eq(stat(file, &status), 0);
-        ck_assert_int_eq(mknod(node, S_IFBLK | 0600, status.st_rdev), 0);
-        refuse_disk(path, node, "vdb");
-        guest_do_flags(client, owner, "Destroy", 0);
-        client_do(client, path, DOMAIN_INTERFACE, "CoreDump", "suu", node, 0, 16);
-        ck_assert(begins_with("\177ELF", 4));
-        close(fd);
-}
-END_TEST
-
 /* The agent dies in the midst of it, early, late and in between. */
 START_TEST(test_agent_is_killed)
 {
@@ -810,9 +693,6 @@ int main(void)
         tcase_add_test(targets, test_on_a_device);
         tcase_add_test(targets, test_small_device);
         tcase_add_test(targets, test_through_links);
-        tcase_add_test(targets, test_disks_of_guests);
-        tcase_add_test(targets, test_images_of_guests);
-        tcase_add_test(targets, test_devices_of_guests);
         suite_add_tcase(suite, targets);
         return harness_main(suite);
 }
