@@ -122,14 +122,6 @@ static bool find_astray(const struct guest *guest, const char *id, unsigned *ind
         return false;
 }
 
-static void forget_astray(struct guest *guest, const char *id)
-{
-        unsigned index;
-
-        if (find_astray(guest, id, &index))
-                g_ptr_array_remove_index_fast(guest->astray, index);
-}
-
 /*
  * The device may be there, or come yet, and can only be asked back: until it goes QEMU does not take back
  * what it is made of.
@@ -137,14 +129,15 @@ static void forget_astray(struct guest *guest, const char *id)
 static void note_astray(struct guest *guest, const struct device_list *list, unsigned n)
 {
         struct device_list *made = device_list_new();
+        unsigned index;
 
         for (unsigned i = 0; i < n; i++) {
                 const struct device_part *part = device_list_get(list, i);
 
                 device_list_add(made, part->kind, json_incref(part->arguments));
         }
-        if (plug_get_id(made))
-                forget_astray(guest, plug_get_id(made));
+        if (plug_get_id(made) && find_astray(guest, plug_get_id(made), &index))
+                g_ptr_array_remove_index_fast(guest->astray, index);
         g_ptr_array_add(guest->astray, made);
 }
 
@@ -258,7 +251,5 @@ bool plug_make_parts(struct guest *guest, const struct device_list *list, unsign
                 }
                 return false;
         }
-        if (n > 0 && n == device_list_get_length(list) && plug_get_id(list))
-                forget_astray(guest, plug_get_id(list));
         return true;
 }
