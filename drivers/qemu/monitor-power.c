@@ -35,12 +35,43 @@ static void restart(struct guest *guest, int reason)
                 fail_restart(guest, error);
 }
 
+static bool is_asleep(const struct guest *guest)
+{
+        return domain_get_current(guest->domain)->state == DOMAIN_PMSUSPENDED;
+}
+
+/*
+ * Only PCs sleep in QEMU. When one does, QEMU writes into the memory of its clock (byte 15, the shutdown
+ * status) that firmware is to wake it up, and would find it woken up after a reset, too. It has been reset,
+ * and no CPU runs that could be at those ports.
+ */
+static void forget_sleep(struct guest *guest)
+{
+        static const char *const lines[] = { "o /b 0x70 0xf", "o /b 0x71 0" };
+        g_autoptr(GError) error = NULL;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
+                if (qmp_execute(guest->qmp, "human-monitor-command",
+                                json_pack("{s:s}", "command-line", lines[i]), QMP_TIMEOUT_MS, NULL, &error))
+                        continue;
+                log_gerror(LOG_LEVEL_WARNING, error, "%s may wake up rather than start over", guest->who);
+                return;
+        }
+}
+
 void monitor_finish_restart(struct guest *guest)
 {
+        bool crashed = domain_get_current(guest->domain)->state == DOMAIN_CRASHED;
         g_autoptr(GError) error = NULL;
-        uint64_t cont = qmp_send(guest->qmp, "cont", NULL);
+        uint64_t cont;
 
+        /* An agent that is gone has had it reset, or somebody who has another monitor. */
+        if (!guest->restarting)
+                guest->restart_reason = crashed ? DOMAIN_RUNNING_CRASHED : DOMAIN_RUNNING_BOOTED;
         guest->restarting = false;
+        if (is_asleep(guest))
+                forget_sleep(guest);
+        cont = qmp_send(guest->qmp, "cont", NULL);
         if (!qmp_receive(guest->qmp, cont, lane_deadline_in(QMP_TIMEOUT_MS), NULL, &error)) {
                 fail_restart(guest, error);
                 return;
@@ -90,31 +121,47 @@ void monitor_on_shutdown(struct guest *guest, const json_t *arguments, int64_t t
         shut_down(guest, detail, is_reset(arguments));
 }
 
+bool monitor_is_reset(const struct guest *guest, const char *status)
+{
+        const char *action = monitor_get_def(guest)->on_crash;
+
+        if (strcmp(status, "prelaunch") != 0)
+                return false;
+        switch (domain_get_current(guest->domain)->state) {
+        case DOMAIN_PMSUSPENDED:
+                return true;
+        case DOMAIN_CRASHED:
+                /* Else somebody has reset it, who will let it go on. */
+                return is_action(action, "restart", false) || is_action(action, "coredump-restart", false);
+        default:
+                return false;
+        }
+}
+
+/* The event may be that of a reset before it fell asleep. */
+static bool is_reset_asleep(struct guest *guest)
+{
+        json_t *answer = NULL;
+        const char *status;
+        bool is_reset;
+
+        if (!is_asleep(guest) ||
+            !qmp_execute(guest->qmp, "query-status", NULL, QMP_TIMEOUT_MS, &answer, NULL))
+                return false;
+        status = qmp_get_string(answer, "status");
+        is_reset = status && monitor_is_reset(guest, status);
+        json_decref(answer);
+        return is_reset;
+}
+
 void monitor_on_reset(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
         monitor_emit(guest, domain_event_new(DOMAIN_EVENT_REBOOT));
-        if (guest->restarting)
+        if (guest->restarting || is_reset_asleep(guest))
                 monitor_finish_restart(guest);
 }
 
 /* ---- a guest that sleeps ---- */
-
-/*
- * Only PCs sleep in QEMU. When one does, QEMU writes into the memory of its clock (byte 15, the shutdown
- * status) that firmware is to wake it up: it would do so after a reset, too. No CPU runs that could be at
- * those ports meanwhile.
- */
-static bool forget_sleep(struct guest *guest, GError **error)
-{
-        static const char *const lines[] = { "o /b 0x70 0xf", "o /b 0x71 0" };
-
-        for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
-                if (!qmp_execute(guest->qmp, "human-monitor-command",
-                                 json_pack("{s:s}", "command-line", lines[i]), QMP_TIMEOUT_MS, NULL, error))
-                        return false;
-        }
-        return true;
-}
 
 static bool is_reset_event(const char *name, const json_t *arguments, void *data)
 {
@@ -123,7 +170,7 @@ static bool is_reset_event(const char *name, const json_t *arguments, void *data
 
 bool monitor_reset_asleep(struct guest *guest, GError **error)
 {
-        if (!guest_get_monitor(guest, error) || !forget_sleep(guest, error))
+        if (!guest_get_monitor(guest, error))
                 return false;
         guest->restarting = true;
         guest->restart_reason = DOMAIN_RUNNING_BOOTED;

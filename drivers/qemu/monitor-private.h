@@ -24,7 +24,9 @@ void monitor_on_panicked(struct guest *guest, const json_t *arguments, int64_t t
 void monitor_on_crashloaded(struct guest *guest, const json_t *arguments, int64_t time_us);
 /* A status of query-status with which a guest has ended: that is heeded. False: it has not. */
 bool monitor_see_end(struct guest *guest, const char *status);
-/* It has been reset after it shut down, crashed or slept: it goes on. */
+/* Does that status say that it has been reset after it crashed or slept, to start over? */
+bool monitor_is_reset(const struct guest *guest, const char *status);
+/* It has been reset, also after it shut down: it goes on. */
 void monitor_finish_restart(struct guest *guest);
 
 /* ---- monitor-storage.c: handlers ---- */

@@ -389,7 +389,6 @@ static void set_state(struct guest *guest, const char *status)
                 { "suspended", DOMAIN_PMSUSPENDED, DOMAIN_PMSUSPENDED_UNKNOWN, DOMAIN_EVENT_PMSUSPENDED,
                   DOMAIN_EVENT_PMSUSPENDED_MEMORY },
         };
-        enum domain_run_state state;
 
         if (monitor_see_end(guest, status))
                 return;
@@ -401,8 +400,7 @@ static void set_state(struct guest *guest, const char *status)
                 }
         }
         /* paused, prelaunch, debug, internal-error, and what is in the midst of a migration */
-        state = domain_get_current(guest->domain)->state;
-        if (state == DOMAIN_SHUTDOWN || (state == DOMAIN_PMSUSPENDED && strcmp(status, "prelaunch") == 0))
+        if (domain_get_current(guest->domain)->state == DOMAIN_SHUTDOWN || monitor_is_reset(guest, status))
                 monitor_finish_restart(guest);
         else
                 on_stop(guest, NULL, 0);
@@ -469,6 +467,7 @@ bool monitor_resync(struct guest *guest, GError **error)
                 json_decref(answer);
         }
         if (!qmp_receive(guest->qmp, status, deadline, &answer, error)) {
+                qmp_heed_late(guest->qmp, status);
                 qmp_forget(guest->qmp, jobs);
                 qmp_forget(guest->qmp, migration);
                 return false;

@@ -16,6 +16,7 @@ struct qmp_slot {
         bool oob;      /* it was sent out of band */
         bool has_fd;
         bool forgotten; /* the reply is to be dropped */
+        bool tells;     /* and when it comes, the state is to be asked for */
         bool answered;
         struct qmp_message reply;
         /* qmp_call() */

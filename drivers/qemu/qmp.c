@@ -164,6 +164,7 @@ static void take_reply(struct qmp *qmp, struct qmp_message *message)
         if (slot->id == qmp->handshake_id)
                 take_handshake(qmp, message);
         if (slot->forgotten) {
+                qmp->events.lost |= slot->tells;
                 g_ptr_array_remove_index(qmp->slots, position);
                 return;
         }
@@ -473,6 +474,14 @@ void qmp_forget(struct qmp *qmp, uint64_t id)
         slot->fn = NULL;
         if (slot->answered)
                 g_ptr_array_remove_index(qmp->slots, position);
+}
+
+void qmp_heed_late(struct qmp *qmp, uint64_t id)
+{
+        struct qmp_slot *slot = qmp_find_slot(qmp, id, NULL);
+
+        if (slot && slot->forgotten)
+                slot->tells = true;
 }
 
 bool qmp_execute(struct qmp *qmp, const char *command, json_t *arguments, unsigned timeout_ms,

@@ -32,8 +32,9 @@
 struct qmp;
 
 /*
- * NULL name: ask for the state; events were lost in a flood, or QEMU has answered the handshake long after it
- * was given up. arguments is borrowed and may be NULL; time is in us since 1970. */
+ * NULL name: ask for the state; events were lost in a flood, or QEMU has answered the handshake, or a command
+ * of qmp_heed_late(), long after it was given up. arguments is borrowed and may be NULL; time is in us since
+ * 1970. */
 typedef void (*qmp_event_fn)(const char *name, const json_t *arguments, int64_t time_us, void *data);
 /* The connection ended or broke. Called once, after all events that came before it. */
 typedef void (*qmp_closed_fn)(const GError *error, void *data);
@@ -90,6 +91,8 @@ void qmp_set_patience(struct qmp *qmp, qmp_patience_fn patience, void *data);
 uint64_t qmp_send(struct qmp *qmp, const char *command, json_t *arguments);
 bool qmp_receive(struct qmp *qmp, uint64_t id, lane_deadline deadline, json_t **result, GError **error);
 void qmp_forget(struct qmp *qmp, uint64_t id);
+/* qmp_receive() has just given that one up: when the answer comes, the state is to be asked for again. */
+void qmp_heed_late(struct qmp *qmp, uint64_t id);
 
 /* Like qmp_send(), with a descriptor along (getfd, add-fd); it is duplicated. */
 uint64_t qmp_send_fd(struct qmp *qmp, const char *command, json_t *arguments, int fd);

@@ -8,8 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
@@ -87,9 +85,26 @@ START_TEST(test_reboot)
 }
 END_TEST
 
+/* ---- QEMU's monitors ---- */
+
+/* On the agent's, behind its back: it takes one client, so the agent is away. */
+static void tell_monitor(const char *domain, const char *command, const char *awaited, const char *too)
+{
+        g_autofree char *uuid = client_get_string(client, domain, DOMAIN_INTERFACE, "UUID");
+        g_autofree char *below = g_strdup_printf("run/qemu/%s/monitor.sock", uuid);
+        g_autofree char *socket_path = harness_path(harness, below);
+
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        guest_tell_monitor(socket_path, command, awaited, too);
+}
+
 /* ---- a guest that sleeps ---- */
 
-/* It sleeps once, and notes on its disk that it has. */
+#define OWN_MONITOR  "own.sock"
+#define SYSTEM_RESET "{'execute': 'system_reset'}"
+
+/* It sleeps once, and notes on its disk that it has. QEMU has one more monitor. */
 static char *start_sleeping(const char *console)
 {
         g_autofree char *disk = harness_path(harness, "disk.img");
@@ -99,11 +114,18 @@ static char *start_sleeping(const char *console)
                 "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source "
                 "file='%s'/><target dev='vda' bus='virtio'/></disk><memballoon model='none'/>",
                 disk);
+        g_autofree char *own = harness_path(harness, OWN_MONITOR);
+        g_autofree char *more = g_strdup_printf(
+                "<commandline xmlns='http://libvirt.org/schemas/domain/qemu/1.0'><arg value='-qmp'/>"
+                "<arg value='unix:%s,server=on,wait=off'/></commandline></domain>",
+                own);
+        g_autofree char *with_disk = g_strjoinv(device, parts);
+        g_auto(GStrv) open = g_strsplit(with_disk, "</domain>", 2);
         char *path;
 
         ck_assert(g_file_set_contents(disk, "new", -1, NULL));
         ck_assert_int_eq(truncate(disk, 1024 * 1024), 0);
-        path = guest_start(client, g_strjoinv(device, parts));
+        path = guest_start(client, g_strjoinv(more, open));
         sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, "PMSuspend", NULL, NULL));
         guest_expect_state(client, path, STATE_PMSUSPENDED, -1);
         return path;
@@ -144,6 +166,31 @@ START_TEST(test_reset_asleep)
         guest_expect_state(client, path, STATE_RUNNING, 1);
         client_wait_event(client, path, EVENT_RESUMED, 0);
         sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, "Reboot", NULL, NULL));
+        check_starts_over(path, console);
+}
+END_TEST
+
+/* Between the reset and the start of its CPUs: by an agent that was killed there, or by anybody. */
+START_TEST(test_reset_asleep_without_agent)
+{
+        g_autofree char *console = harness_path(harness, "console"), *path = start_sleeping(console);
+
+        tell_monitor(path, SYSTEM_RESET, "\"RESET\"", "");
+        harness_start_agent(harness);
+        harness_wait_until(is_running, path, "the guest runs again");
+        guest_expect_state(client, path, STATE_RUNNING, 1);
+        check_starts_over(path, console);
+}
+END_TEST
+
+START_TEST(test_reset_asleep_by_another)
+{
+        g_autofree char *console = harness_path(harness, "console"), *path = start_sleeping(console);
+        g_autofree char *own = harness_path(harness, OWN_MONITOR);
+
+        guest_tell_monitor(own, SYSTEM_RESET, "\"RESUME\"", "");
+        client_wait_event(client, path, EVENT_RESUMED, 0);
+        guest_expect_state(client, path, STATE_RUNNING, 1);
         check_starts_over(path, console);
 }
 END_TEST
@@ -198,45 +245,6 @@ static bool is_size(sd_bus_message *message, const void *data)
         uint64_t kib;
 
         return sd_bus_message_read(message, "t", &kib) > 0 && kib == *wanted;
-}
-
-/* A line from the socket; the caller's to free. */
-static char *read_line(int fd)
-{
-        GString *line = g_string_new(NULL);
-        char c = 0;
-
-        while (c != '\n') {
-                ck_assert_int_eq(read(fd, &c, 1), 1);
-                g_string_append_c(line, c);
-        }
-        return g_string_free(line, FALSE);
-}
-
-/*
- * Gives a command on the guest's monitor, behind the agent's back: it takes one client, so the agent is away.
- * Reads until a line has each of two texts.
- */
-static void tell_monitor(const char *domain, const char *command, const char *awaited, const char *too)
-{
-        g_autofree char *uuid = client_get_string(client, domain, DOMAIN_INTERFACE, "UUID");
-        g_autofree char *below = g_strdup_printf("run/qemu/%s/monitor.sock", uuid);
-        g_autofree char *socket_path = harness_path(harness, below);
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        bool done = false;
-
-        harness_end_agent(harness, SIGKILL);
-        client_wait_name(client, false);
-        g_strlcpy(address.sun_path, socket_path, sizeof(address.sun_path));
-        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        dprintf(fd, "{'execute': 'qmp_capabilities'} %s", command);
-        while (!done) {
-                g_autofree char *line = read_line(fd);
-
-                done = strstr(line, awaited) && strstr(line, too);
-        }
-        close(fd);
 }
 
 static void set_balloon(const char *domain, uint64_t kib)
@@ -320,16 +328,20 @@ END_TEST
 int main(void)
 {
         Suite *suite = suite_create("linux");
-        TCase *tcase = tcase_create("linux");
+        TCase *tcase = tcase_create("linux"), *asleep = tcase_create("asleep");
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_boot_and_acpi_shutdown);
         tcase_add_test(tcase, test_guest_powers_itself_off);
         tcase_add_test(tcase, test_guest_reboots_itself);
         tcase_add_test(tcase, test_reboot);
-        tcase_add_test(tcase, test_reset_asleep);
         tcase_add_test(tcase, test_balloon);
         tcase_add_test(tcase, test_set_memory);
         suite_add_tcase(suite, tcase);
+        tcase_add_checked_fixture(asleep, set_up, tear_down);
+        tcase_add_test(asleep, test_reset_asleep);
+        tcase_add_test(asleep, test_reset_asleep_without_agent);
+        tcase_add_test(asleep, test_reset_asleep_by_another);
+        suite_add_tcase(suite, asleep);
         return harness_main(suite);
 }

@@ -5,8 +5,10 @@
  * else.
  */
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -154,6 +156,70 @@ START_TEST(test_a_guest_that_is_stopped_and_continued_meanwhile)
         kill(pid, SIGCONT);
         guest_do(client, path, "Suspend");
         guest_expect_state(client, path, STATE_PAUSED, 1);
+}
+END_TEST
+
+/* ---- one that is slow to say how it is ---- */
+
+/* What fake-qemu is to do ("plugging"). */
+static void tell_fake(const char *script, const char *word)
+{
+        int fd = open(script, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+        ck_assert_int_eq(write(fd, word, strlen(word)), (ssize_t)strlen(word));
+        close(fd);
+}
+
+static bool is_held(void *script)
+{
+        g_autofree char *word = NULL;
+
+        return g_file_get_contents(script, &word, NULL, NULL) && strcmp(word, "held") == 0;
+}
+
+static bool has_given_up(void *data)
+{
+        g_autofree char *log = harness_read_log(harness);
+
+        return strstr(log, "the state of domain 'fault-plug-late' is not known") != NULL;
+}
+
+static bool is_paused(void *path)
+{
+        return guest_get_state(client, path, NULL) == STATE_PAUSED;
+}
+
+static char *make_fake_xml(const char *script)
+{
+        g_autofree char *xml = guest_fault_xml("plug", "late");
+        g_auto(GStrv) parts = g_strsplit(xml, "</domain>", 2);
+
+        return g_strdup_printf("%s<commandline xmlns='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                               "<arg value='-D'/><arg value='%s'/></commandline></domain>",
+                               parts[0], script);
+}
+
+/* It was paused while there was no agent, and says so when the next one does not wait any more. */
+START_TEST(test_a_guest_that_tells_its_state_late)
+{
+        g_autofree char *script = harness_path(harness, "script");
+        g_autofree char *path = NULL, *uuid = NULL, *below = NULL, *monitor = NULL;
+
+        ck_assert(g_file_set_contents(script, "", 0, NULL));
+        ck_assert_int_eq(chmod(script, 0666), 0);
+        path = guest_start(client, make_fake_xml(script));
+        uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
+        below = g_strdup_printf("run/qemu/%s/monitor.sock", uuid);
+        monitor = harness_path(harness, below);
+        kill_agent();
+        guest_tell_monitor(monitor, "{'execute': 'stop', 'id': 'stopped'}", "\"stopped\"", "return");
+        tell_fake(script, "ask hold");
+        harness_start_agent(harness);
+        harness_wait_until(is_held, script, "the agent has asked");
+        harness_wait_until(has_given_up, NULL, "nobody waits any more");
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        tell_fake(script, "pass");
+        harness_wait_until(is_paused, path, "the late answer is heeded");
 }
 END_TEST
 
@@ -343,7 +409,7 @@ END_TEST
 int main(void)
 {
         Suite *suite = suite_create("takeover");
-        TCase *tcase = tcase_create("takeover");
+        TCase *tcase = tcase_create("takeover"), *late = tcase_create("late");
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_running_and_paused_guests);
@@ -357,5 +423,8 @@ int main(void)
         tcase_add_test(tcase, test_kill_while_guests_start);
         tcase_add_test(tcase, test_autostart);
         suite_add_tcase(suite, tcase);
+        tcase_add_checked_fixture(late, set_up, tear_down);
+        tcase_add_test(late, test_a_guest_that_tells_its_state_late);
+        suite_add_tcase(suite, late);
         return harness_main(suite);
 }

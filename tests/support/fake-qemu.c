@@ -321,8 +321,8 @@ static void copy_member(const char *line, const char *key, char *value, size_t s
  * at a reset in the first milliseconds of a guest), and commands that come to grief. The file of -D says
  * which: "N refuse", "N deny" and "N hold" let N more of them pass; the next is refused, or answered as if
  * the guest did not let go, or held with all that comes behind it ("held") until the file says "pass" or
- * "drop", or "again N", which is "pass" and then "N hold". "N stall" is "N refuse" and then "0 hold". A file
- * that is empty lets all pass.
+ * "drop", or "again N", which is "pass" and then "N hold". "N stall" is "N refuse" and then "0 hold". "ask
+ * hold" holds the next question for the guest's state. A file that is empty lets all pass.
  */
 
 #define RESET_ID "\"fake\""
@@ -440,6 +440,15 @@ static bool judge(struct fake *fake, const char *line, const char *id)
         return false;
 }
 
+/* Likewise, of any other command. */
+static bool judge_question(struct fake *fake, const char *command, const char *id)
+{
+        char word[32];
+
+        read_word(fake, word);
+        return strcmp(word, "ask hold") != 0 || strcmp(command, "\"query-status\"") != 0 || hold(fake, id);
+}
+
 /* The agent has gone, and the next one comes: the real QEMU greets it. */
 static void meet_next_agent(struct fake *fake)
 {
@@ -484,7 +493,8 @@ static void handle_agent_line(struct fake *fake, const char *line, size_t length
                 fake->fault->act(fake, id);
                 return;
         }
-        if (fake->fault->moment == AT_PLUG && is_plugging(command) && !judge(fake, line, id)) {
+        if (fake->fault->moment == AT_PLUG &&
+            !(is_plugging(command) ? judge(fake, line, id) : judge_question(fake, command, id))) {
                 drop_descriptor(fake);
                 return;
         }

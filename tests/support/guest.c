@@ -7,8 +7,12 @@
 #include "tests/support/guest.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "tests/support/harness.h"
 
@@ -218,4 +222,34 @@ void guest_expect_same_groups(pid_t emulator, pid_t process)
         g_autofree char *groups = read_groups(emulator), *others = read_groups(process);
 
         ck_assert_str_eq(groups, others);
+}
+
+/* A line from the socket; the caller's to free. */
+static char *read_line(int fd)
+{
+        GString *line = g_string_new(NULL);
+        char c = 0;
+
+        while (c != '\n') {
+                ck_assert_int_eq(read(fd, &c, 1), 1);
+                g_string_append_c(line, c);
+        }
+        return g_string_free(line, FALSE);
+}
+
+void guest_tell_monitor(const char *socket_path, const char *command, const char *awaited, const char *too)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool done = false;
+
+        g_strlcpy(address.sun_path, socket_path, sizeof(address.sun_path));
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        dprintf(fd, "{'execute': 'qmp_capabilities'}\n%s\n", command);
+        while (!done) {
+                g_autofree char *line = read_line(fd);
+
+                done = strstr(line, awaited) && strstr(line, too);
+        }
+        close(fd);
 }

@@ -358,6 +358,69 @@ START_TEST(events_of_the_emulator_are_told)
 }
 END_TEST
 
+/* A guest that is in another state than QEMU, whose CPUs have not run yet or do. */
+static const struct {
+        const char *on_crash;
+        unsigned flags;
+        enum domain_run_state state;
+        const char *event, *told; /* event NULL: QEMU is asked for its state */
+        enum domain_run_state then;
+        int reason;
+} resets[] = {
+        { "restart", DOMAIN_START_PAUSED, DOMAIN_PMSUSPENDED, NULL, "4/0,", DOMAIN_RUNNING,
+          DOMAIN_RUNNING_BOOTED },
+        { "restart", DOMAIN_START_PAUSED, DOMAIN_PMSUSPENDED, "RESET", "#1,4/0,", DOMAIN_RUNNING,
+          DOMAIN_RUNNING_BOOTED },
+        /* it is that of a reset before it slept */
+        { "restart", 0, DOMAIN_PMSUSPENDED, "RESET", "#1,", DOMAIN_PMSUSPENDED, 0 },
+        { "restart", DOMAIN_START_PAUSED, DOMAIN_CRASHED, NULL, "4/0,", DOMAIN_RUNNING,
+          DOMAIN_RUNNING_CRASHED },
+        { "coredump-restart", DOMAIN_START_PAUSED, DOMAIN_CRASHED, NULL, "4/0,", DOMAIN_RUNNING,
+          DOMAIN_RUNNING_CRASHED },
+        /* somebody has reset it, and is to say when it goes on */
+        { "preserve", DOMAIN_START_PAUSED, DOMAIN_CRASHED, NULL, "", DOMAIN_CRASHED, 0 },
+        { "restart", DOMAIN_START_PAUSED, DOMAIN_PAUSED, NULL, "", DOMAIN_PAUSED, 0 },
+};
+
+static void job_reset(void *data)
+{
+        struct domain_state *state = (struct domain_state *)managed_edit(&subject->base);
+        const unsigned *index = data;
+
+        state->state = resets[*index].state;
+        state->reason = 0;
+        managed_publish(&subject->base, &state->base, NULL);
+        if (resets[*index].event)
+                monitor_event(resets[*index].event, NULL, 0, guest_of(subject));
+        else
+                ck_assert(monitor_resync(guest_of(subject), NULL));
+}
+
+/* Between the reset of a guest that starts over and the start of its CPUs its agent is killed, or it was not
+ * its agent that has reset it. */
+START_TEST(a_reset_that_was_cut_short_is_finished)
+{
+        const struct domain_state *state;
+        bool done = false;
+        unsigned row = (unsigned)_i;
+        g_autofree char *devices = g_strdup_printf("<on_crash>%s</on_crash>", resets[row].on_crash);
+        g_autofree char *xml = make_xml("web", devices);
+
+        if (!has_qemu())
+                return;
+        subject = create(xml, resets[row].flags);
+        wait_for_events(resets[row].flags ? "2/0,3/0," : "2/0,");
+        lane_post(subject->base.lane, job_reset, &row);
+        lane_post(subject->base.lane, job_mark, &done);
+        wait_for(&done);
+        ck_assert_str_eq(events->str, resets[row].told);
+        state = domain_get_published(subject);
+        ck_assert_int_eq(state->state, resets[row].then);
+        ck_assert_int_eq(state->reason, resets[row].reason);
+        destroy(subject);
+}
+END_TEST
+
 static bool takes_events; /* the operation that waits for input0 */
 
 static bool on_routed(const char *event, const json_t *arguments, void *data)
@@ -619,5 +682,6 @@ int main(void)
         tcase_add_test(cases, a_device_takes_and_gives_back_its_own);
         tcase_add_test(cases, events_of_the_emulator_are_told);
         tcase_add_test(cases, events_go_to_who_waits_for_them);
+        tcase_add_loop_test(cases, a_reset_that_was_cut_short_is_finished, 0, G_N_ELEMENTS(resets));
         return run_guests(cases, "qemu-guest");
 }
