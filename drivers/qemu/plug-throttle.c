@@ -76,10 +76,24 @@ static const char *get_drive(const struct device_list *list)
         return json_string_value(json_object_get(last_arguments(list), "drive"));
 }
 
-static bool set_drive(const struct limits *limits, const struct device_list *list, GError **error)
+/*
+ * Where that which reads is in QEMU's tree. A USB disk is a bridge that has handed its node on to the SCSI
+ * disk behind it, which has no id; told another node itself, it keeps that, and the guest reads the one
+ * before.
+ */
+static char *get_drive_path(const struct device_list *list)
 {
         const char *alias = json_string_value(json_object_get(last_arguments(list), "id"));
-        g_autofree char *path = g_strconcat("/machine/peripheral/", alias, NULL);
+        const char *driver = json_string_value(json_object_get(last_arguments(list), "driver"));
+
+        if (g_strcmp0(driver, "usb-storage") == 0)
+                return g_strdup_printf("/machine/peripheral/%s/%s.0/legacy[0]", alias, alias);
+        return g_strconcat("/machine/peripheral/", alias, NULL);
+}
+
+static bool set_drive(const struct limits *limits, const struct device_list *list, GError **error)
+{
+        g_autofree char *path = get_drive_path(list);
 
         return qmp_execute(
                 limits->guest->qmp, "qom-set",
