@@ -317,12 +317,12 @@ static bool check_io(const struct domain_disk *disk, GError **error)
 
 /* ---- limits ---- */
 
-static bool check_iotune(const struct domain_disk *disk, GError **error)
+static bool check_limits(const struct domain_disk *disk, const struct domain_iotune *tune, GError **error)
 {
-        const struct domain_iotune *tune = disk->iotune;
-
-        if (!tune)
-                return true;
+        g_autofree char *whose = tune->is_filter
+                                         ? g_strdup_printf("<throttlegroup> '%s', which disk '%s' is behind,",
+                                                           tune->group_name, disk->target)
+                                         : g_strdup_printf("<iotune> of disk '%s'", disk->target);
         const struct {
                 uint64_t total, read, write;
                 const char *total_name, *name;
@@ -340,10 +340,17 @@ static bool check_iotune(const struct domain_disk *disk, GError **error)
                 if (rows[i].total && (rows[i].read || rows[i].write))
                         return check_refuse(
                                 error,
-                                "<iotune> of disk '%s' has both %s and %s_%s: limit either the total, "
-                                "or reading and writing",
-                                disk->target, rows[i].total_name, rows[i].read ? "read" : "write",
-                                rows[i].name);
+                                "%s has both %s and %s_%s: limit either the total, or reading and writing",
+                                whose, rows[i].total_name, rows[i].read ? "read" : "write", rows[i].name);
+        }
+        return true;
+}
+
+static bool check_iotune(const struct domain_disk *disk, GError **error)
+{
+        for (const struct domain_iotune *tune = disk->iotune; tune; tune = tune->next) {
+                if (!check_limits(disk, tune, error))
+                        return false;
         }
         return true;
 }

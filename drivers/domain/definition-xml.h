@@ -87,6 +87,12 @@ bool domain_read_vsock(struct domain_reader *reader, xmlNode *node, void *vsock,
 
 /* ---- parts of disks: what a <source> names that is no file of the host ---- */
 
+/*
+ * What limits a disk, into its pointer to a struct domain_iotune: <iotune>; <throttlefilters>, whose groups
+ * are those of the document that node is in.
+ */
+bool domain_read_iotune(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
+bool domain_read_throttle_filters(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
 /* A <source>, of the type that the struct domain_storage says already. */
 bool domain_read_source(struct domain_reader *reader, xmlNode *node, void *storage, GError **error);
 bool domain_read_network_source(struct domain_reader *reader, xmlNode *node, struct domain_storage *storage,

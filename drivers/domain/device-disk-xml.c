@@ -325,125 +325,6 @@ static bool read_backing(struct domain_reader *reader, xmlNode *node, void *targ
 
 /* ---- disks ---- */
 
-struct limit {
-        uint64_t value;
-};
-static const struct field limit_field[] = { UINT(NULL, struct limit, value), FIELDS_END };
-
-#define LIMIT(m)                                                                                             \
-        {                                                                                                    \
-                .element = #m, limit_field, NULL, offsetof(struct domain_iotune, m)                          \
-        }
-
-static const struct field group_name_field[] = {
-        STRING(NULL, struct domain_iotune, group_name, .max = 255),
-        FIELDS_END,
-};
-#define NUMBER(m)                                                                                            \
-        {                                                                                                    \
-#m, offsetof(struct domain_iotune, m)                                                        \
-        }
-const struct domain_iotune_limit domain_iotune_limits[] = {
-        NUMBER(total_bytes_sec),
-        NUMBER(read_bytes_sec),
-        NUMBER(write_bytes_sec),
-        NUMBER(total_iops_sec),
-        NUMBER(read_iops_sec),
-        NUMBER(write_iops_sec),
-        NUMBER(total_bytes_sec_max),
-        NUMBER(read_bytes_sec_max),
-        NUMBER(write_bytes_sec_max),
-        NUMBER(total_iops_sec_max),
-        NUMBER(read_iops_sec_max),
-        NUMBER(write_iops_sec_max),
-        NUMBER(size_iops_sec),
-        NUMBER(total_bytes_sec_max_length),
-        NUMBER(read_bytes_sec_max_length),
-        NUMBER(write_bytes_sec_max_length),
-        NUMBER(total_iops_sec_max_length),
-        NUMBER(read_iops_sec_max_length),
-        NUMBER(write_iops_sec_max_length),
-};
-static const struct field_part iotune_parts[] = {
-        LIMIT(total_bytes_sec),
-        LIMIT(read_bytes_sec),
-        LIMIT(write_bytes_sec),
-        LIMIT(total_iops_sec),
-        LIMIT(read_iops_sec),
-        LIMIT(write_iops_sec),
-        LIMIT(total_bytes_sec_max),
-        LIMIT(read_bytes_sec_max),
-        LIMIT(write_bytes_sec_max),
-        LIMIT(total_iops_sec_max),
-        LIMIT(read_iops_sec_max),
-        LIMIT(write_iops_sec_max),
-        LIMIT(size_iops_sec),
-        LIMIT(total_bytes_sec_max_length),
-        LIMIT(read_bytes_sec_max_length),
-        LIMIT(write_bytes_sec_max_length),
-        LIMIT(total_iops_sec_max_length),
-        LIMIT(read_iops_sec_max_length),
-        LIMIT(write_iops_sec_max_length),
-        { "group_name", group_name_field },
-        PARTS_END,
-};
-
-static bool read_iotune(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
-{
-        struct domain_disk *disk = target;
-        struct domain_iotune *iotune;
-
-        if (!xml_first_element(node))
-                return true;
-        iotune = domain_arena_alloc(reader->arena, sizeof(*iotune));
-        disk->iotune = iotune;
-        return field_read_parts(reader, node, iotune_parts, iotune, error);
-}
-
-/* The group's own element, anywhere in the document that node is in; NULL: there is none. */
-static xmlNode *find_throttle_group(const xmlNode *node, const char *name)
-{
-        xmlNode *group =
-                xml_child(xml_child(xmlDocGetRootElement(node->doc), "throttlegroups"), "throttlegroup");
-
-        for (; group; group = xml_next(group)) {
-                xmlNode *named = xml_child(group, "group_name");
-                g_autofree char *text = named ? xml_text(named) : NULL;
-
-                if (g_strcmp0(text, name) == 0)
-                        return group;
-        }
-        return NULL;
-}
-
-/* A disk behind one group is limited as one whose <iotune> names that group. */
-static bool read_throttle_filters(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
-{
-        struct domain_disk *disk = target;
-        xmlNode *filter = xml_child(node, "throttlefilter"), *group;
-        g_autofree char *name = filter ? xml_attr(filter, "group") : NULL, *quoted = NULL;
-
-        if (!filter)
-                return true;
-        if (!name || !*name)
-                return xml_error(error, filter, "missing attribute 'group'");
-        quoted = error_quote(name);
-        if (xml_next(filter))
-                return error_set(
-                        error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                        "a disk has several <throttlefilter>, at line %u, and one is what it can have: "
-                        "make one <throttlegroup> of their limits",
-                        xml_line(node));
-        group = find_throttle_group(node, name);
-        if (!group)
-                return error_set(
-                        error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                        "<throttlefilter group='%s'>, at line %u: the domain has no <throttlegroup> of "
-                        "that name",
-                        quoted, xml_line(filter));
-        return read_iotune(reader, group, disk, error);
-}
-
 static const struct field disk_fields[] = {
         ENUM("type", struct domain_disk, source.type, domain_storage_type_names),
         ENUM("device", struct domain_disk, device, domain_disk_device_names),
@@ -523,8 +404,8 @@ static const struct field_part parts[] = {
         { "blockio", blockio_fields },
         { "geometry", NULL, read_geometry, offsetof(struct domain_disk, geometry) },
         { "target", target_fields },
-        { "iotune", NULL, read_iotune },
-        { "throttlefilters", NULL, read_throttle_filters },
+        { "iotune", NULL, domain_read_iotune, offsetof(struct domain_disk, iotune) },
+        { "throttlefilters", NULL, domain_read_throttle_filters, offsetof(struct domain_disk, iotune) },
         { "readonly", readonly_fields },
         { "shareable", shareable_fields },
         { "transient", transient_fields },

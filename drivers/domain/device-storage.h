@@ -173,7 +173,8 @@ enum domain_bus {
         DOMAIN_BUS_LAST,
 } __attribute__((packed));
 
-/* <iotune>; 0: no limit. */
+/* <iotune>, or the <throttlegroup> that a <throttlefilter> names; 0: no limit. */
+#define DOMAIN_THROTTLE_FILTERS_MAX 32 /* of one disk */
 struct domain_iotune {
         uint64_t total_bytes_sec, read_bytes_sec, write_bytes_sec;
         uint64_t total_iops_sec, read_iops_sec, write_iops_sec;
@@ -183,6 +184,8 @@ struct domain_iotune {
         uint64_t total_iops_sec_max_length, read_iops_sec_max_length, write_iops_sec_max_length;
         uint64_t size_iops_sec;
         const char *group_name;
+        bool is_filter;                   /* of a <throttlefilter>: group_name is never NULL */
+        const struct domain_iotune *next; /* of the disk's next <throttlefilter>, above it; NULL: none */
 };
 
 /* <geometry>: what the BIOS is told of cylinders, heads and sectors; 0: not said. */
@@ -230,11 +233,11 @@ struct domain_disk {
         const char *rerror_policy; /* "stop", "report", "ignore" */
         const char *snapshot;      /* "no", "internal", "external", "manual" */
         const char *serial;
-        const char *wwn;     /* 16 hexadecimal digits */
-        const char *vendor;  /* at most 8 bytes */
-        const char *product; /* at most 16 bytes */
-        const struct domain_iotune *iotune;
-        const struct domain_geometry *geometry;         /* NULL: none */
+        const char *wwn;                        /* 16 hexadecimal digits */
+        const char *vendor;                     /* at most 8 bytes */
+        const char *product;                    /* at most 16 bytes */
+        const struct domain_iotune *iotune;     /* <iotune>, or the first <throttlefilter>; NULL: none */
+        const struct domain_geometry *geometry; /* NULL: none */
         const struct domain_iothread_map *iothread_map; /* NULL: none */
         uint32_t iothread;                              /* 0: none */
         uint32_t queues;                                /* 0: the default */

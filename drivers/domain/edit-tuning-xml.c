@@ -269,21 +269,42 @@ static xmlNode *find_device(struct domain_edit *edit, const char *kind, unsigned
         return NULL;
 }
 
+static void add_limits(xmlNode *node, const struct domain_iotune *tune)
+{
+        struct domain_iotune limits = *tune;
+
+        for (unsigned i = 0; i < DOMAIN_IOTUNE_LIMITS; i++) {
+                uint64_t limit = *domain_iotune_get_limit(&limits, i);
+
+                if (limit > 0)
+                        xml_add_text_format(node, domain_iotune_limits[i].name, "%" PRIu64, limit);
+        }
+}
+
+void domain_edit_set_throttle_group(struct domain_edit *edit, const char *name,
+                                    const struct domain_iotune *tune)
+{
+        XML_FOREACH_CHILD (group, xml_child(domain_edit_root(edit), "throttlegroups")) {
+                g_autofree char *text = xml_child_text(group, "group_name");
+
+                if (g_strcmp0(text, name) != 0)
+                        continue;
+                for (unsigned i = 0; i < DOMAIN_IOTUNE_LIMITS; i++)
+                        xml_remove_children(group, domain_iotune_limits[i].name);
+                add_limits(group, tune);
+                return;
+        }
+}
+
 void domain_edit_set_disk_iotune(struct domain_edit *edit, unsigned index, const struct domain_iotune *tune)
 {
         xmlNode *disk = find_device(edit, "disk", index), *iotune;
-        struct domain_iotune limits = *tune;
 
         if (!disk)
                 return;
         xml_remove_children(disk, "iotune");
         iotune = xml_add(disk, "iotune");
-        for (unsigned i = 0; i < DOMAIN_IOTUNE_LIMITS; i++) {
-                uint64_t limit = *domain_iotune_get_limit(&limits, i);
-
-                if (limit > 0)
-                        xml_add_text_format(iotune, domain_iotune_limits[i].name, "%" PRIu64, limit);
-        }
+        add_limits(iotune, tune);
         if (tune->group_name)
                 xml_add_text(iotune, "group_name", tune->group_name);
         tidy_up(iotune);

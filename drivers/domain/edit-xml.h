@@ -78,6 +78,9 @@ void domain_edit_set_numatune(struct domain_edit *edit, const char *mode, const 
 void domain_edit_set_perf_event(struct domain_edit *edit, const char *name, bool enabled);
 /* Of a device by its index in the definition, whole; without any number there is no such element. */
 void domain_edit_set_disk_iotune(struct domain_edit *edit, unsigned index, const struct domain_iotune *tune);
+/* Of the <throttlegroup> of that name, if there is one: those of *tune, and no others. */
+void domain_edit_set_throttle_group(struct domain_edit *edit, const char *name,
+                                    const struct domain_iotune *tune);
 void domain_edit_set_interface_bandwidth(struct domain_edit *edit, unsigned index,
                                          const struct traffic *traffic);
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Typed parameters of the limits of a disk, with the names of virDomainGetBlockIoTune(). Disks of one group
- * have the same. No state; edits in the domain's lane.
+ * have the same, and so have those behind one <throttlegroup>, whose numbers are no disk's own. No state;
+ * edits in the domain's lane.
  */
 #include "drivers/domain/parameters.h"
 
@@ -139,14 +140,39 @@ static unsigned index_of(const struct domain_def *def, const struct domain_disk 
         return (unsigned)(disk - def->devices.disks);
 }
 
-/* What a disk is to have: what was given in the place of its kind, and all else as it is. */
-static void merge(const struct params *params, const struct domain_disk *disk, struct domain_iotune *tune)
+/*
+ * Those of a disk's limits that are meant: its own (NULL: it has none), or of the <throttlegroup>s that it is
+ * behind the one of that name; name NULL: the only one.
+ */
+static bool choose(const struct domain_disk *disk, const struct param *name,
+                   const struct domain_iotune **chosen, GError **error)
+{
+        const struct domain_iotune *tune = disk->iotune;
+        g_autofree char *quoted = NULL;
+
+        *chosen = tune;
+        if (!tune || !tune->is_filter || (!name && !tune->next))
+                return true;
+        if (!name)
+                return refuse(disk, error,
+                              "it is behind several <throttlegroup>: say by group_name which of them");
+        for (; tune; tune = tune->next) {
+                *chosen = tune;
+                if (strcmp(tune->group_name, name->value.s) == 0)
+                        return true;
+        }
+        quoted = error_quote(name->value.s);
+        return refuse(disk, error, "it is not behind a <throttlegroup> '%s'", quoted);
+}
+
+/* What is to be: what was given in the place of its kind, and all else as it is. */
+static void merge(const struct params *params, const struct domain_iotune *before, struct domain_iotune *tune)
 {
         unsigned given = params_get_groups(params, &table);
         const struct param *name = params_find(params, "group_name");
 
-        if (disk->iotune)
-                *tune = *disk->iotune;
+        if (before)
+                *tune = *before;
         for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {
                 uint64_t *limit = find_limit(tune, rules[i].name);
 
@@ -157,23 +183,38 @@ static void merge(const struct params *params, const struct domain_disk *disk, s
                 tune->group_name = *name->value.s ? name->value.s : NULL;
 }
 
+static bool is_behind(const struct domain_disk *disk, const char *group)
+{
+        const struct domain_iotune *tune = disk->iotune;
+
+        for (; group && tune; tune = tune->next) {
+                if (g_strcmp0(tune->group_name, group) == 0)
+                        return true;
+        }
+        return false;
+}
+
 static bool edit_disk(struct domain_edit *edit, const struct domain_def *def,
                       const struct domain_change *change, enum domain_affect side, GError **error)
 {
         const struct parameters *parameters = change->args;
         const struct domain_disk *disk = find_disk(def, parameters->device, error);
+        const struct domain_iotune *before;
         struct domain_iotune tune = { 0 };
 
-        if (!disk)
+        if (!disk || !choose(disk, params_find(parameters->params, "group_name"), &before, error))
                 return false;
-        merge(parameters->params, disk, &tune);
+        merge(parameters->params, before, &tune);
         if (!check_limits(disk, &tune, error))
                 return false;
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
                 const struct domain_disk *other = &def->devices.disks[i];
 
-                if (other == disk || (tune.group_name && other->iotune &&
-                                      g_strcmp0(other->iotune->group_name, tune.group_name) == 0))
+                if (other != disk && !is_behind(other, tune.group_name))
+                        continue;
+                if (other->iotune && other->iotune->is_filter)
+                        domain_edit_set_throttle_group(edit, tune.group_name, &tune);
+                else
                         domain_edit_set_disk_iotune(edit, i, &tune);
         }
         return true;
@@ -221,6 +262,11 @@ static bool tell_disk(const struct domain_def *def, const struct domain_tuning *
 
         if (!disk)
                 return false;
+        if (disk->iotune && disk->iotune->next)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_UNSUPPORTED,
+                                 "disk '%s' is behind several <throttlegroup>, and their limits, which are "
+                                 "not those of one, are in the document",
+                                 disk->target);
         if (disk->iotune)
                 tune = *disk->iotune;
         for (unsigned i = 0; i < G_N_ELEMENTS(rules); i++) {

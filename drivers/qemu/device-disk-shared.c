@@ -44,7 +44,11 @@ static bool has_other(const struct device_context *context, const struct domain_
 
 static bool is_in_group(const struct domain_disk *other, const void *group)
 {
-        return other->iotune && g_strcmp0(other->iotune->group_name, group) == 0;
+        for (const struct domain_iotune *tune = other->iotune; tune; tune = tune->next) {
+                if (g_strcmp0(tune->group_name, group) == 0)
+                        return true;
+        }
+        return false;
 }
 
 json_t *device_throttle_limits(const struct domain_iotune *tune, bool all)
@@ -94,37 +98,60 @@ static bool is_id(const char *text)
                '\0';
 }
 
-char *device_throttle_id(const struct domain_disk *disk)
+char *device_throttle_id(const struct domain_disk *disk, const struct domain_iotune *tune)
 {
-        const char *group = disk->iotune ? disk->iotune->group_name : NULL;
+        return g_strconcat("throttle-", tune->group_name ? tune->group_name : disk->info.alias, NULL);
+}
 
-        return g_strconcat("throttle-", group ? group : disk->info.alias, NULL);
+/* By its place, so that what is below it is the same whichever group it keeps to. */
+static void format_filter_name(const struct block_image *top, unsigned place, char name[BLOCK_NODE_NAME_SIZE])
+{
+        if (place == 0)
+                g_snprintf(name, BLOCK_NODE_NAME_SIZE, "libvirt-%u-throttle", top->index);
+        else
+                g_snprintf(name, BLOCK_NODE_NAME_SIZE, "libvirt-%u-throttle%u", top->index, place);
 }
 
 /* Disks that name a group share the limits of the first of them. */
+static bool add_group(struct device_list *list, const struct device_context *context,
+                      const struct domain_disk *disk, const struct domain_iotune *tune, GError **error)
+{
+        g_autofree char *id = device_throttle_id(disk, tune);
+        json_t *object;
+
+        if (!is_id(id))
+                return device_unsupported(error, "characters of <group_name> of disk '%s'", disk->target);
+        if (tune->group_name && has_other(context, disk, is_in_group, tune->group_name))
+                return true;
+        object = device_object("throttle-group", id);
+        json_object_set_new(object, "limits", device_throttle_limits(tune, false));
+        device_list_add(list, DEVICE_OBJECT, object);
+        return true;
+}
+
 bool device_add_throttle(struct device_list *list, const struct device_context *context,
                          const struct domain_disk *disk, char *node, GError **error)
 {
         const struct device_resources *resources = device_get_resources(context, disk->info.alias);
         const struct block_image *top = resources->chain->pdata[0];
-        const char *group = disk->iotune->group_name;
-        g_autofree char *id = device_throttle_id(disk);
-        json_t *filter, *object;
+        unsigned place = 0;
 
-        if (!is_id(id))
-                return device_unsupported(error, "characters of <group_name> of disk '%s'", disk->target);
-        if (!group || !has_other(context, disk, is_in_group, group)) {
-                object = device_object("throttle-group", id);
-                json_object_set_new(object, "limits", device_throttle_limits(disk->iotune, false));
-                device_list_add(list, DEVICE_OBJECT, object);
+        for (const struct domain_iotune *tune = disk->iotune; tune; tune = tune->next) {
+                g_autofree char *id = device_throttle_id(disk, tune);
+                char name[BLOCK_NODE_NAME_SIZE];
+                json_t *filter;
+
+                if (!add_group(list, context, disk, tune, error))
+                        return false;
+                format_filter_name(top, place++, name);
+                filter = json_object();
+                device_set_string(filter, "driver", "throttle");
+                device_set_string(filter, "node-name", name);
+                device_set_string(filter, "throttle-group", id);
+                device_set_string(filter, "file", node);
+                device_list_add(list, DEVICE_BLOCKDEV, filter);
+                g_strlcpy(node, name, BLOCK_NODE_NAME_SIZE);
         }
-        filter = json_object();
-        device_set_string(filter, "driver", "throttle");
-        device_set_format(filter, "node-name", "libvirt-%u-throttle", top->index);
-        device_set_string(filter, "throttle-group", id);
-        device_set_string(filter, "file", node);
-        device_list_add(list, DEVICE_BLOCKDEV, filter);
-        g_snprintf(node, BLOCK_NODE_NAME_SIZE, "libvirt-%u-throttle", top->index);
         return true;
 }
 

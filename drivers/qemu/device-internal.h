@@ -143,7 +143,7 @@ void device_add_image(struct device_list *list, const struct device_context *con
 
 /* Has the disk a medium, as far as its document says? */
 bool device_disk_has_source(const struct domain_disk *disk);
-/* The filter with its limits above node, whose name takes the place of that one's. */
+/* The filters with its limits above node, each above the one before, and the name of the last in node. */
 bool device_add_throttle(struct device_list *list, const struct device_context *context,
                          const struct domain_disk *disk, char *node, GError **error);
 /* The object that carries out its reservations, if it has any, and no other disk has it made. */
@@ -154,7 +154,7 @@ char *device_reservations_id(const struct domain_disk *disk);
 
 /* Has the disk any? */
 bool device_has_throttle(const struct domain_disk *disk);
-/* The id of the throttle-group object that has them. New string. */
-char *device_throttle_id(const struct domain_disk *disk);
+/* The id of the throttle-group object that has those of them, one of disk's. New string. */
+char *device_throttle_id(const struct domain_disk *disk, const struct domain_iotune *tune);
 /* Its property "limits"; all: with what is no limit, to take the place of others. New reference. */
 json_t *device_throttle_limits(const struct domain_iotune *tune, bool all);

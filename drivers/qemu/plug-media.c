@@ -467,10 +467,13 @@ static void remove_limits(struct guest *guest)
 
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
                 const struct domain_disk *disk = &def->devices.disks[i];
-                g_autofree char *id = device_throttle_id(disk);
+                const struct domain_iotune *tune = disk->iotune;
 
-                if (is_drive(disk) && !disk->source.index && disk->iotune)
+                for (; is_drive(disk) && !disk->source.index && tune; tune = tune->next) {
+                        g_autofree char *id = device_throttle_id(disk, tune);
+
                         run_quietly(guest, "object-del", "id", id);
+                }
         }
 }
 

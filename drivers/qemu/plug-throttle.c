@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The limits of a disk (<iotune>) while its guest runs: the filter that keeps to them comes, goes, or gets
- * other numbers. The device is told which node it reads before an old one is taken away, so whatever fails
- * leaves the disk as it was. No state but the guest's; lane of the domain.
+ * The limits of a disk (<iotune>, <throttlefilters>) while its guest runs: the filters that keep to them
+ * come, go, or get other numbers. The device is told which node it reads before an old one is taken away, so
+ * whatever fails leaves the disk as it was. No state but the guest's; lane of the domain.
  */
 #include "drivers/qemu/plug.h"
 
@@ -22,6 +22,7 @@ static const struct domain_def *get_def(const struct guest *guest)
 static void leave_out_limits(struct domain_edit *edit, const void *alias)
 {
         domain_edit_drop_disk_part(edit, alias, "iotune");
+        domain_edit_drop_disk_part(edit, alias, "throttlefilters");
         domain_edit_forget_disk_chain(edit, alias);
 }
 
@@ -33,9 +34,10 @@ bool plug_changes_limits(const struct guest *guest, const struct domain_disk *di
 
 /* ---- the definition ---- */
 
+/* The name by which other disks have the same limits; those of a <throttlegroup> are not the disks'. */
 static const char *get_group(const struct domain_disk *disk)
 {
-        return disk->iotune ? disk->iotune->group_name : NULL;
+        return disk->iotune && !disk->iotune->is_filter ? disk->iotune->group_name : NULL;
 }
 
 /* The active one with other limits, which all disks of the group have. NULL with an error. */
@@ -48,6 +50,7 @@ static struct domain_def *change_limits(const struct domain_def *before, const s
         if (!edit)
                 return NULL;
         domain_edit_take_disk_part(edit, disk->info.alias, wanted, disk->info.alias, "iotune");
+        domain_edit_take_disk_part(edit, disk->info.alias, wanted, disk->info.alias, "throttlefilters");
         for (unsigned i = 0; get_group(disk) && i < before->devices.n_disks; i++) {
                 const struct domain_disk *other = &before->devices.disks[i];
 
@@ -110,64 +113,117 @@ static bool has_own_group(const struct domain_disk *disk)
  * The numbers of after, those that are none as well: all of a group that others are in. Of the disk's own
  * those are left out that have been none before, because QEMU reads a command byte by byte, and all are 500.
  */
-static json_t *describe_numbers(const struct domain_disk *before, const struct domain_disk *after)
+static json_t *describe_numbers(const struct domain_disk *before, const struct domain_disk *after,
+                                const struct domain_iotune *tune)
 {
-        json_t *all = device_throttle_limits(after->iotune, true), *some, *value;
+        json_t *all = device_throttle_limits(tune, true), *some, *value;
         const char *name;
 
         if (!has_own_group(before) || !has_own_group(after))
                 return all;
         some = device_throttle_limits(before->iotune, false);
-        json_object_update_new(some, device_throttle_limits(after->iotune, false));
+        json_object_update_new(some, device_throttle_limits(tune, false));
         json_object_foreach(some, name, value) json_object_set(some, name, json_object_get(all, name));
         json_decref(all);
         return some;
 }
 
-/* Is a group, with its numbers, among them? */
-static bool has_group(const struct device_list *list)
+/* Is a group of that id, with its numbers, among them? */
+static bool has_group(const struct device_list *list, const char *id)
 {
         for (unsigned i = 0; i < device_list_get_length(list); i++) {
                 const json_t *arguments = device_list_get(list, i)->arguments;
                 const char *type = json_string_value(json_object_get(arguments, "qom-type"));
 
-                if (g_strcmp0(type, "throttle-group") == 0)
+                if (g_strcmp0(type, "throttle-group") == 0 &&
+                    g_strcmp0(json_string_value(json_object_get(arguments, "id")), id) == 0)
                         return true;
         }
         return false;
 }
 
-/* Of a group that is there. */
-static bool set_numbers(const struct limits *limits, const struct domain_disk *before,
-                        const struct domain_disk *disk, GError **error)
+static bool has_same_numbers(const struct domain_iotune *one, const struct domain_iotune *other)
 {
-        g_autofree char *id = device_throttle_id(disk), *path = NULL;
+        struct domain_iotune before = *one, after = *other;
 
-        if (!device_has_throttle(disk))
-                return true;
-        path = g_strconcat("/objects/", id, NULL);
-        return qmp_execute(limits->guest->qmp, "qom-set",
-                           json_pack("{s:s, s:s, s:o}", "path", path, "property", "limits", "value",
-                                     describe_numbers(before, disk)),
-                           plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
+        for (unsigned i = 0; i < DOMAIN_IOTUNE_LIMITS; i++) {
+                if (*domain_iotune_get_limit(&before, i) != *domain_iotune_get_limit(&after, i))
+                        return false;
+        }
+        return true;
 }
 
-/* The filter, whose name does not change, keeps to the group that the one list says in place of the other's.
- */
-static bool set_group(const struct limits *limits, const struct device_list *before,
-                      const struct device_list *after, GError **error)
+/* Has the object these numbers already, as far as the disk was behind it? */
+static bool had_numbers(const struct domain_disk *before, const char *id, const struct domain_iotune *tune)
 {
+        for (const struct domain_iotune *old = before->iotune; old; old = old->next) {
+                g_autofree char *old_id = device_throttle_id(before, old);
+
+                if (strcmp(old_id, id) == 0)
+                        return has_same_numbers(old, tune);
+        }
+        return false;
+}
+
+/* Of the groups that are there: all but those that come. */
+static bool set_numbers(const struct limits *limits, const struct device_list *come,
+                        const struct domain_disk *before, const struct domain_disk *after, GError **error)
+{
+        const struct domain_iotune *tune = device_has_throttle(after) ? after->iotune : NULL;
+
+        for (; tune; tune = tune->next) {
+                g_autofree char *id = device_throttle_id(after, tune), *path = NULL;
+
+                if (has_group(come, id) || had_numbers(before, id, tune))
+                        continue;
+                path = g_strconcat("/objects/", id, NULL);
+                if (!qmp_execute(limits->guest->qmp, "qom-set",
+                                 json_pack("{s:s, s:s, s:o}", "path", path, "property", "limits", "value",
+                                           describe_numbers(before, after, tune)),
+                                 plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error))
+                        return false;
+        }
+        return true;
+}
+
+/*
+ * The filters, whose names do not change, keep to the groups that the one list says in place of the other's:
+ * at once, so that all do or none does.
+ */
+static bool set_groups(const struct limits *limits, const struct device_list *before,
+                       const struct device_list *after, GError **error)
+{
+        json_t *options = json_array();
+
         for (unsigned i = 0; i < device_list_get_length(after); i++) {
                 const struct device_part *part = device_list_get(after, i),
                                          *old = plug_find_part(before, part);
 
                 if (old && json_object_get(part->arguments, "throttle-group") &&
                     !json_equal(old->arguments, part->arguments))
-                        return qmp_execute(limits->guest->qmp, "blockdev-reopen",
-                                           json_pack("{s:[O]}", "options", part->arguments),
-                                           plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
+                        json_array_append(options, part->arguments);
         }
-        return true;
+        if (json_array_size(options) == 0) {
+                json_decref(options);
+                return true;
+        }
+        return qmp_execute(limits->guest->qmp, "blockdev-reopen", json_pack("{s:o}", "options", options),
+                           plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
+}
+
+/* What is there already, for the one disk in place of the other; what does not come about is as it was. */
+static bool move(const struct limits *limits, const struct device_list *come,
+                 const struct domain_disk *before, const struct domain_disk *after, GError **error)
+{
+        if (set_numbers(limits, come, before, after, error) &&
+            set_groups(limits, limits->before, limits->after, error) &&
+            (g_strcmp0(get_drive(limits->before), get_drive(limits->after)) == 0 ||
+             set_drive(limits, limits->after, error)))
+                return true;
+        lane_shield(limits->guest->domain->base.lane);
+        set_groups(limits, limits->after, limits->before, NULL);
+        set_numbers(limits, come, after, before, NULL);
+        return false;
 }
 
 static bool change(const struct limits *limits, const struct domain_disk *before,
@@ -181,10 +237,7 @@ static bool change(const struct limits *limits, const struct domain_disk *before
 
         if (!plug_make_parts(guest, come, n, limits->deadline, NULL, error))
                 return false;
-        if ((!has_group(come) && !set_numbers(limits, before, disk, error)) ||
-            !set_group(limits, limits->before, limits->after, error) ||
-            (g_strcmp0(get_drive(limits->before), get_drive(limits->after)) != 0 &&
-             !set_drive(limits, limits->after, error))) {
+        if (!move(limits, come, before, disk, error)) {
                 lane_shield(guest->domain->base.lane);
                 plug_undo_parts(guest, come, n, limits->deadline);
                 return false;

@@ -153,9 +153,6 @@ START_TEST(test_throttle_groups)
                               "<throttlefilter group='slow'/></throttlefilters></disk>",
                               file);
         client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", hot, 1 | 2);
-        client_fails(client, LIBVIRT_ERROR, "*disk 'vda' has both <iotune> and <throttlefilters>*", path,
-                     DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 1, "total_bytes_sec", "t",
-                     (uint64_t)5, 1);
         for (unsigned flags = 0; flags <= 2; flags += 2) {
                 g_autofree char *document =
                         client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", flags);

@@ -505,6 +505,63 @@ START_TEST(disks)
 }
 END_TEST
 
+#define BEHIND                                                                                               \
+        "<throttlegroups><throttlegroup><read_iops_sec>5</read_iops_sec><group_name>g</group_name>"          \
+        "</throttlegroup><throttlegroup><total_bytes_sec>6</total_bytes_sec><group_name>h</group_name>"      \
+        "</throttlegroup></throttlegroups><devices>"                                                         \
+        "<disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/><throttlefilters>"             \
+        "<throttlefilter group='g'/><throttlefilter group='h'/></throttlefilters></disk>"                    \
+        "<disk type='file'><source file='/b'/><target dev='vdb' bus='virtio'/><throttlefilters>"             \
+        "<throttlefilter group='h'/></throttlefilters></disk>"                                               \
+        "<disk type='file'><source file='/c'/><target dev='vdc' bus='virtio'/><iotune>"                      \
+        "<total_bytes_sec>6</total_bytes_sec><group_name>h</group_name></iotune></disk></devices>"
+
+/* The limits of a group of the domain are changed through any disk behind it, and are all disks' then. */
+START_TEST(disks_behind_groups)
+{
+        struct domain *domain = make_running(BEHIND);
+        struct params *params = text("group_name", "h");
+        const struct domain_def *live;
+
+        params_add_ulong(params, "total_bytes_sec", 1000);
+        set_device(domain, DISK, "vda", params, BOTH);
+        expect(NULL, "reach update-virtio-disk0 save ", TUNED);
+        live = get_live(domain);
+        ck_assert_uint_eq(get_tune(live, 0)->read_iops_sec, 5);
+        ck_assert_uint_eq(get_tune(live, 0)->total_bytes_sec, 0);
+        ck_assert_uint_eq(get_tune(live, 0)->next->total_bytes_sec, 1000);
+        ck_assert_uint_eq(get_tune(live, 1)->total_bytes_sec, 1000);
+        ck_assert_uint_eq(get_tune(live, 2)->total_bytes_sec, 1000);
+        ck_assert(!get_tune(live, 2)->is_filter);
+        expect_text(get_config(domain), "<total_bytes_sec>6<", false);
+        ck_assert_uint_eq(get_tune(get_config(domain), 1)->total_bytes_sec, 1000);
+        /* of one disk, and of the only one that it is behind */
+        set_device(domain, DISK, "vdb", number("write_bytes_sec", 7), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        ck_assert_uint_eq(get_tune(get_config(domain), 0)->next->write_bytes_sec, 7);
+        ck_assert_uint_eq(get_tune(get_config(domain), 0)->next->total_bytes_sec, 0);
+        ck_assert_uint_eq(get_tune(get_config(domain), 2)->write_bytes_sec, 7);
+        params = text("group_name", "h");
+        params_add_ulong(params, "read_bytes_sec", 8);
+        set_device(domain, DISK, "vdc", params, CONFIG);
+        expect(NULL, "save ", CHANGED);
+        ck_assert_uint_eq(get_tune(get_config(domain), 1)->read_bytes_sec, 8);
+        set_device(domain, DISK, "vda", number("total_iops_sec", 7), BOTH);
+        expect("invalid argument: the limits of disk 'vda': it is behind several <throttlegroup>: say by "
+               "group_name which of them",
+               "reach ", "");
+        params = text("group_name", "i");
+        params_add_ulong(params, "read_bytes_sec", 8);
+        set_device(domain, DISK, "vdb", params, CONFIG);
+        expect("invalid argument: the limits of disk 'vdb': it is not behind a <throttlegroup> 'i'", "", "");
+        params = text("group_name", "g");
+        params_add_ulong(params, "read_iops_sec_max", 4);
+        set_device(domain, DISK, "vda", params, CONFIG);
+        expect("invalid argument: the limits of disk 'vda': read_iops_sec_max is less than read_iops_sec, 5",
+               "", "");
+}
+END_TEST
+
 START_TEST(bad_disks)
 {
         static const struct {
@@ -623,4 +680,4 @@ CHECK_MAIN_FIXTURE("domain-parameters", setup_domains, teardown_domains, schedul
                    too_many_shares, the_table, numa_of_a_restricted_guest, numa_without_nodes,
                    told_of_no_limits, told_of_two_devices, told_of_perf_events, a_guarantee, memory,
                    memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio, told,
-                   disks, bad_disks, interfaces)
+                   disks, disks_behind_groups, bad_disks, interfaces)

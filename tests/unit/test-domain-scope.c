@@ -30,8 +30,12 @@
 #define GROUPS                                                                                               \
         "<throttlegroups><throttlegroup><total_bytes_sec>1000</total_bytes_sec><group_name>slow</"           \
         "group_name>"                                                                                        \
-        "</throttlegroup></throttlegroups>"
-#define FILTER(group) "<throttlefilters><throttlefilter group='" group "'/></throttlefilters>"
+        "</throttlegroup><throttlegroup><group_name>few</group_name><read_iops_sec>7</read_iops_sec>"        \
+        "</throttlegroup><throttlegroup><read_iops_sec>7</read_iops_sec><group_name>wrong</group_name>"      \
+        "<total_iops_sec>7</total_iops_sec></throttlegroup></throttlegroups>"
+#define BEHIND(group) "<throttlefilter group='" group "'/>"
+#define FILTER(group) "<throttlefilters>" BEHIND(group) "</throttlefilters>"
+#define EIGHT(it)     it it it it it it it it
 #define AUDIO(output) "<audio id='1' type='none'>" output "</audio>"
 
 static const struct {
@@ -113,6 +117,18 @@ static const struct {
         /* what virt-v2v says of the guest, and libvirt leaves out */
         { "", "<viosock model='virtio'/>", NULL },
         { GROUPS, DISK("", "", "dev='vda' bus='virtio'", FILTER("slow")), NULL },
+        { GROUPS,
+          DISK("", "", "dev='vda' bus='virtio'",
+               "<throttlefilters>" BEHIND("slow") BEHIND("few") "</throttlefilters>"),
+          NULL },
+        { GROUPS,
+          DISK("", "", "dev='vda' bus='virtio'",
+               "<throttlefilters>" BEHIND("slow") BEHIND("wrong") "</throttlefilters>"),
+          "<throttlegroup> 'wrong', which disk 'vda' is behind, has both total_iops_sec and read_iops_sec" },
+        { "",
+          DISK("", "", "dev='vda' bus='virtio'",
+               "<iotune><total_bytes_sec>1</total_bytes_sec><write_bytes_sec>1</write_bytes_sec></iotune>"),
+          "<iotune> of disk 'vda' has both total_bytes_sec and write_bytes_sec" },
 };
 
 /* What is refused before that, when the document is read. */
@@ -126,9 +142,16 @@ static const struct {
         { "", DISK("", "", "dev='vda' bus='virtio'", FILTER("slow")), "has no <throttlegroup> of that name" },
         { GROUPS,
           DISK("", "", "dev='vda' bus='virtio'",
-               "<throttlefilters><throttlefilter group='slow'/><throttlefilter "
-               "group='slow'/></throttlefilters>"),
-          "a disk has several <throttlefilter>" },
+               "<throttlefilters>" BEHIND("slow") BEHIND("few") BEHIND("slow") "</throttlefilters>"),
+          "a disk is behind <throttlegroup> 'slow' twice" },
+        { GROUPS,
+          DISK("", "", "dev='vda' bus='virtio'",
+               "<throttlefilters>" BEHIND("slow") BEHIND("fast") "</throttlefilters>"),
+          "<throttlefilter group='fast'>, at line 1: the domain has no <throttlegroup> of that name" },
+        { GROUPS,
+          DISK("", "", "dev='vda' bus='virtio'",
+               "<throttlefilters>" BEHIND("slow") EIGHT(EIGHT("<throttlefilter/>")) "</throttlefilters>"),
+          "missing attribute 'group'" },
         { GROUPS,
           DISK("", "", "dev='vda' bus='virtio'",
                "<iotune><read_iops_sec>5</read_iops_sec></iotune>" FILTER("slow")),
@@ -300,6 +323,59 @@ static const struct {
         { "<os><loader stateless='yes'/></os>", "", "<loader> says how a firmware is loaded and not which" },
 };
 
+/* They stand one above the other, as the document has them. */
+START_TEST(test_throttle_groups)
+{
+        static const char text[] =
+                "<domain type='qemu'><name>x</name><uuid>" UUID "</uuid><memory>65536</memory>" GROUPS
+                "<os><type>hvm</type></os><devices>" DISK("", "", "dev='vda' bus='virtio'",
+                                                          "<throttlefilters>" BEHIND("few")
+                                                                  BEHIND("slow") "</throttlefilters>")
+                        DISK("", "", "dev='vdb' bus='virtio'", "<throttlefilters/>") "</devices></domain>";
+        CLEANUP(domain_def_unref) struct domain_def *def = domain_def_parse_stored(text, NULL);
+        const struct domain_iotune *tune;
+
+        ck_assert_ptr_nonnull(def);
+        tune = def->devices.disks[0].iotune;
+        ck_assert_str_eq(tune->group_name, "few");
+        ck_assert_uint_eq(tune->read_iops_sec, 7);
+        tune = tune->next;
+        ck_assert_str_eq(tune->group_name, "slow");
+        ck_assert_uint_eq(tune->total_bytes_sec, 1000);
+        ck_assert(tune->is_filter && !tune->next);
+        ck_assert_ptr_null(def->devices.disks[1].iotune);
+}
+END_TEST
+
+/* No more than are read. */
+START_TEST(test_too_many_filters)
+{
+        GString *text = g_string_new("<domain type='qemu'><name>x</name><uuid>" UUID "</uuid>"
+                                     "<memory>65536</memory><os><type>hvm</type></os><devices>"
+                                     "<disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/>"
+                                     "<throttlefilters>");
+        GString *groups = g_string_new("</throttlefilters></disk></devices><throttlegroups>");
+        g_autoptr(GError) error = NULL;
+
+        for (unsigned i = 0; i <= DOMAIN_THROTTLE_FILTERS_MAX; i++) {
+                g_autofree char *whole = NULL;
+                CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+
+                g_string_append_printf(text, "<throttlefilter group='g%u'/>", i);
+                g_string_append_printf(groups, "<throttlegroup><group_name>g%u</group_name></throttlegroup>",
+                                       i);
+                if (i + 2 <= DOMAIN_THROTTLE_FILTERS_MAX)
+                        continue;
+                whole = g_strconcat(text->str, groups->str, "</throttlegroups></domain>", NULL);
+                def = domain_def_parse_stored(whole, &error);
+                ck_assert_int_eq(def != NULL, i < DOMAIN_THROTTLE_FILTERS_MAX);
+        }
+        ck_assert_ptr_nonnull(strstr(error->message, "a disk has more than 32 <throttlefilter>"));
+        g_string_free(text, TRUE);
+        g_string_free(groups, TRUE);
+}
+END_TEST
+
 /* The group's limits are those of each disk behind it. */
 START_TEST(test_throttle_group)
 {
@@ -449,5 +525,5 @@ START_TEST(test_unread)
 }
 END_TEST
 
-CHECK_MAIN("domain-scope", test_scope, test_parts, test_unread, test_throttle_group, test_stored, test_socket,
-           test_console)
+CHECK_MAIN("domain-scope", test_scope, test_parts, test_unread, test_throttle_group, test_throttle_groups,
+           test_too_many_filters, test_stored, test_socket, test_console)

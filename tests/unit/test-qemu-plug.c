@@ -47,6 +47,11 @@ static const struct {
           "</dataStore></source><target dev='vde' bus='virtio'/></disk>",
           "virtio-disk4", "blockdev-add blockdev-add blockdev-add blockdev-add device_add ",
           "device_del blockdev-del blockdev-del blockdev-del blockdev-del " },
+        /* behind the group that another disk has made, and one that comes with it */
+        { "<disk type='file' device='disk'><source file='@DIR@/b.raw'/><target dev='vda' bus='virtio'/>"
+          "<throttlefilters><throttlefilter group='h'/><throttlefilter group='k'/></throttlefilters></disk>",
+          "virtio-disk0", "blockdev-add blockdev-add blockdev-add object-add blockdev-add device_add ",
+          "device_del blockdev-del object-del blockdev-del blockdev-del blockdev-del " },
         /* in the group that the other has made */
         { "<disk type='file' device='disk'><source file='@DIR@/b.raw'/><target dev='vda' bus='virtio'/>"
           "<iotune><group_name>h</group_name></iotune></disk>",
@@ -79,7 +84,10 @@ static const struct {
                   "<controller type='pci' index='8' model='pcie-root-port'/>"                                \
                   "<disk type='file' device='disk'><source file='@DIR@/a.raw'/>"                             \
                   "<target dev='vdb' "                                                                       \
-                  "bus='virtio'/><iotune><group_name>h</group_name></iotune></disk></devices></domain>"
+                  "bus='virtio'/><iotune><group_name>h</group_name></iotune></disk></devices>"               \
+                  "<throttlegroups><throttlegroup><group_name>h</group_name></throttlegroup><throttlegroup>" \
+                  "<read_iops_sec>100</read_iops_sec><group_name>k</group_name></throttlegroup>"             \
+                  "</throttlegroups></domain>"
 
 static char *in_folder(const char *text)
 {
