@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/store.h"
 #include "drivers/qemu/console.h"
-#include "drivers/qemu/device.h"
 #include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/guest-rx.h"
 #include "drivers/qemu/helper.h"
@@ -35,11 +34,6 @@
 #define RETRY_MS      2000
 
 /* ---- making and freeing ---- */
-
-static void astray_free(void *data)
-{
-        device_list_free(data);
-}
 
 static void socket_free(void *data)
 {
@@ -68,7 +62,6 @@ struct guest *guest_new(struct domain *domain, struct status *status)
         guest->perf = g_array_new(FALSE, FALSE, sizeof(struct perf_counter));
         g_array_set_clear_func(guest->perf, perf_counter_clear);
         guest->sockets = g_ptr_array_new_with_free_func(socket_free);
-        guest->astray = g_ptr_array_new_with_free_func(astray_free);
         routes_init(&guest->routes);
         guest->restart_reason = DOMAIN_RUNNING_BOOTED;
         guest->shutoff_reason = DOMAIN_SHUTOFF_CRASHED;
@@ -100,7 +93,6 @@ void guest_free(struct guest *guest)
         g_clear_pointer(&guest->counter_kinds, g_hash_table_unref);
         json_decref(guest->vcpus);
         g_ptr_array_unref(guest->sockets);
-        g_ptr_array_unref(guest->astray);
         account_unref(guest->account);
         g_free(guest->profile);
         g_free(guest->profile_text);

@@ -101,7 +101,6 @@ struct guest {
         gint64 helper_us;          /* when the one for reservations was started */
         unsigned helper_failures;  /* of those, in a row */
         GPtrArray *consoles;       /* owned, struct console: that clients have, or had */
-        GPtrArray *astray;         /* owned, struct device_list: made too late, maybe (plug_undo_astray()) */
         struct qmp *qmp;           /* owned; NULL: not connected */
         struct routes routes;      /* of operations that wait for events */
         struct guest_agent *agent; /* owned; NULL: nobody in the guest has opened its port */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The parts of a device on their way to QEMU, and back from there. No state but the guest's (the devices that
- * may have come too late); lane of the domain.
+ * The parts of a device on their way to QEMU, and back from there. No state but the guest's (in its status,
+ * the devices that may have come too late); lane of the domain.
  */
 #include "drivers/qemu/plug-private.h"
 
@@ -113,10 +113,23 @@ const char *plug_get_id(const struct device_list *list)
         return json_string_value(json_object_get(part->arguments, "id"));
 }
 
+bool plug_is_listed(const json_t *peripherals, const char *id)
+{
+        const json_t *entry;
+        size_t i;
+
+        json_array_foreach((json_t *)peripherals, i, entry)
+        {
+                if (g_strcmp0(json_string_value(json_object_get(entry, "name")), id) == 0)
+                        return true;
+        }
+        return false;
+}
+
 static bool find_astray(const struct guest *guest, const char *id, unsigned *index)
 {
-        for (*index = 0; *index < guest->astray->len; ++*index) {
-                if (g_strcmp0(plug_get_id(g_ptr_array_index(guest->astray, *index)), id) == 0)
+        for (*index = 0; *index < guest->status->astray->len; ++*index) {
+                if (g_strcmp0(plug_get_id(g_ptr_array_index(guest->status->astray, *index)), id) == 0)
                         return true;
         }
         return false;
@@ -124,7 +137,7 @@ static bool find_astray(const struct guest *guest, const char *id, unsigned *ind
 
 /*
  * The device may be there, or come yet, and can only be asked back: until it goes QEMU does not take back
- * what it is made of.
+ * what it is made of. Whoever fails for it writes that down with what else there is.
  */
 static void note_astray(struct guest *guest, const struct device_list *list, unsigned n)
 {
@@ -134,22 +147,54 @@ static void note_astray(struct guest *guest, const struct device_list *list, uns
         for (unsigned i = 0; i < n; i++) {
                 const struct device_part *part = device_list_get(list, i);
 
-                device_list_add(made, part->kind, json_incref(part->arguments));
+                device_list_add(made, part->kind, device_part_get_undo_arguments(part));
         }
-        if (plug_get_id(made) && find_astray(guest, plug_get_id(made), &index))
-                g_ptr_array_remove_index_fast(guest->astray, index);
-        g_ptr_array_add(guest->astray, made);
+        if (find_astray(guest, plug_get_id(made), &index))
+                g_ptr_array_remove_index_fast(guest->status->astray, index);
+        g_ptr_array_add(guest->status->astray, made);
+        guest->changed = true;
+}
+
+/* told: by QEMU, which has taken it apart by then. */
+static void undo_astray(struct guest *guest, unsigned index, bool told)
+{
+        CLEANUP(device_list_free)
+        struct device_list *list = g_ptr_array_steal_index_fast(guest->status->astray, index);
+        unsigned n = device_list_get_length(list) - 1;
+        g_autoptr(GError) failure = NULL;
+
+        lane_shield(guest->domain->base.lane);
+        if (told)
+                plug_undo_parts(guest, list, n, LANE_FOREVER);
+        else
+                plug_undo_parts_of(guest, list, n, plug_get_id(list));
+        if (!plug_write_down(guest, NULL, &failure))
+                log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
 }
 
 void plug_undo_astray(struct guest *guest, const char *id)
 {
-        CLEANUP(device_list_free) struct device_list *list = NULL;
         unsigned index;
 
-        if (!find_astray(guest, id, &index))
-                return;
-        list = g_ptr_array_steal_index_fast(guest->astray, index);
-        plug_undo_parts(guest, list, device_list_get_length(list) - 1, LANE_FOREVER);
+        if (find_astray(guest, id, &index))
+                undo_astray(guest, index, true);
+}
+
+void plug_resync_astray(struct guest *guest, const json_t *peripherals)
+{
+        GPtrArray *astray = guest->status->astray;
+
+        /* From behind: what goes makes room for the last. */
+        for (unsigned i = astray->len; i-- > 0;) {
+                const struct device_list *list = g_ptr_array_index(astray, i);
+                unsigned last = device_list_get_length(list) - 1;
+
+                if (!plug_is_listed(peripherals, plug_get_id(list)))
+                        undo_astray(guest, i, false);
+                /* The agent before this one may not have come to ask its guest. */
+                else if (guest->inherited)
+                        undo_part(guest, device_list_get(list, last), get_undo_deadline(guest));
+        }
 }
 
 /* ---- making ---- */

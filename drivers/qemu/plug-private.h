@@ -50,6 +50,13 @@ void plug_undo_parts_of(struct guest *guest, const struct device_list *list, uns
  * what it held is taken back. id: the device's; others are no failure.
  */
 void plug_undo_astray(struct guest *guest, const char *id);
+/*
+ * The same of all those that are not in what QEMU lists of /machine/peripheral, of which nobody was told; an
+ * agent that has found the guest asks it to let go of those that are.
+ */
+void plug_resync_astray(struct guest *guest, const json_t *peripherals);
+/* Is the device with that id in such a list? */
+bool plug_is_listed(const json_t *peripherals, const char *id);
 /* The device itself, which is last; NULL: there is none. */
 const char *plug_get_id(const struct device_list *list);
 

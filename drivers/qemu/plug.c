@@ -475,19 +475,6 @@ static struct domain_def *leave_out(const struct domain_def *def, const char *al
         return domain_edit_commit(edit, error);
 }
 
-static bool has(const json_t *peripherals, const char *id)
-{
-        const json_t *entry;
-        size_t i;
-
-        json_array_foreach((json_t *)peripherals, i, entry)
-        {
-                if (g_strcmp0(json_string_value(json_object_get(entry, "name")), id) == 0)
-                        return true;
-        }
-        return false;
-}
-
 /*
  * The event may be that of one that had the name before: QEMU takes a device out of its tree, which whoever
  * asks sees, and tells of it when it has taken it apart.
@@ -501,7 +488,7 @@ static bool is_there_again(const struct guest *guest, const struct device_list *
             !qmp_execute(guest->qmp, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"),
                          QMP_TIMEOUT_MS, &peripherals, NULL))
                 return false;
-        there = has(peripherals, plug_get_id(list));
+        there = plug_is_listed(peripherals, plug_get_id(list));
         json_decref(peripherals);
         return there;
 }
@@ -564,10 +551,10 @@ static GPtrArray *list_missing(struct guest *guest, const json_t *peripherals)
                         const struct domain_edit_device device = { kind, i };
                         CLEANUP(device_list_free) struct device_list *list = NULL;
 
-                        if (has(peripherals, alias_at(def, &device)))
+                        if (plug_is_listed(peripherals, alias_at(def, &device)))
                                 continue;
                         list = describe(guest, &device, device_describe_removal, NULL);
-                        if (list && plug_get_id(list) && !has(peripherals, plug_get_id(list)))
+                        if (list && plug_get_id(list) && !plug_is_listed(peripherals, plug_get_id(list)))
                                 g_ptr_array_add(missing, g_strdup(alias_at(def, &device)));
                 }
         }
@@ -580,6 +567,7 @@ void plug_resync(struct guest *guest, const json_t *peripherals)
 
         if (!json_is_array(peripherals))
                 return;
+        plug_resync_astray(guest, peripherals);
         missing = list_missing(guest, peripherals);
         for (unsigned i = missing->len; i-- > 0;) {
                 /* What an agent that was killed was about to give back to it. */

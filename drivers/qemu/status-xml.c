@@ -24,6 +24,7 @@
  *       <ips alias='net3' link='tap6'><ip address='10.9.0.1' prefix='24'/></ips>
  *       <saved path='/saves/web' device='2049' inode='12'/>
  *       <made path='/images/web.qcow2' device='2049' inode='13'/>
+ *       <astray><part kind='device' name='virtio-disk1'/></astray>
  *       <host-sleep/>
  *       <arrival>COOKIE</arrival>
  *       <departure destination='qemu+ssh://b/system' cookie='...' boot='...' flags='1' runs='yes'/>
@@ -40,6 +41,7 @@
 #include "drivers/qemu/status.h"
 
 #include "base/xml.h"
+#include "drivers/qemu/status-astray-xml.h"
 #include "drivers/qemu/status-ips-xml.h"
 
 #include <limits.h>
@@ -291,6 +293,7 @@ char *status_format(const struct status *status)
                 g_string_append_printf(text, "  <made path='%s' device='%" PRIu64 "' inode='%" PRIu64 "'/>\n",
                                        path, made->device, made->inode);
         }
+        status_write_astray(text, status->astray);
         if (status->sleeps)
                 g_string_append(text, "  <host-sleep/>\n");
         add_text(text, "arrival", status->arrival);
@@ -638,7 +641,8 @@ struct status *status_parse(const char *text, GError **error)
             !read_usb(root, status, error) || !read_helpers(root, status, error) ||
             !read_vfs(root, status, error) || !read_scripts(root, status, error) ||
             !status_read_ips(root, status, error) || !read_saved(root, status, error) ||
-            !read_made(root, status, error) || !read_departure(root, &status->departure, error))
+            !read_made(root, status, error) || !status_read_astray(root, status, error) ||
+            !read_departure(root, &status->departure, error))
                 return NULL;
         status->sleeps = xml_child(root, "host-sleep");
         status->arrival = xml_child_text(root, "arrival");

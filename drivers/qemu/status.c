@@ -5,6 +5,7 @@
 #include "drivers/qemu/status.h"
 
 #include "base/store.h"
+#include "drivers/qemu/device.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -124,6 +125,11 @@ static void ips_free(void *data)
         g_free(noted);
 }
 
+static void astray_free(void *data)
+{
+        device_list_free(data);
+}
+
 struct status *status_new(void)
 {
         struct status *status = g_new0(struct status, 1);
@@ -141,6 +147,7 @@ struct status *status_new(void)
         status->scripts = g_ptr_array_new_with_free_func(script_free);
         status->ips = g_ptr_array_new_with_free_func(ips_free);
         status->made = g_ptr_array_new_with_free_func(made_free);
+        status->astray = g_ptr_array_new_with_free_func(astray_free);
         return status;
 }
 
@@ -161,6 +168,7 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->scripts);
         g_ptr_array_unref(status->ips);
         g_ptr_array_unref(status->made);
+        g_ptr_array_unref(status->astray);
         g_free(status->name);
         g_free(status->owner);
         g_free(status->monitor);

@@ -167,6 +167,8 @@ struct status {
         GPtrArray *scripts;             /* owned, struct status_script */
         GPtrArray *ips;                 /* owned, struct status_ips */
         GPtrArray *made;                /* owned, struct status_made */
+        GPtrArray *astray; /* owned, struct device_list: of parts that have their names alone, the device
+                              last; made when nobody waited any more, maybe (plug_undo_astray()) */
         struct {
                 char *path; /* owned; NULL: none */
                 uint64_t device, inode;

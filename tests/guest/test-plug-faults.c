@@ -439,6 +439,33 @@ START_TEST(test_one_deadline)
 }
 END_TEST
 
+/*
+ * Nobody waits any more for a device that has not come, and then the agent is killed. Its guest lets go of it
+ * before there is another one, or is asked to by that.
+ */
+START_TEST(test_late_for_a_dead_agent)
+{
+        const struct kind *kind = &kinds[2];
+        struct client_answer answer = { 0 };
+        int64_t start_us = g_get_monotonic_time();
+        bool asked_before = _i == 0;
+
+        begin(&answer, kind, true, kind->comes - 1);
+        expect_end(&answer, start_us, CALL_S, "Timed out during operation");
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        if (!asked_before) {
+                tell("again 0");
+                harness_wait_until(is_held, NULL, "the guest is about to be asked for the device");
+        }
+        tell(asked_before ? "pass" : "drop");
+        harness_start_agent(harness);
+        harness_wait_until(comes, (void *)kind, "the device can come again");
+        detach(kind);
+        expect_nothing_left(kind);
+}
+END_TEST
+
 /* One command is refused, and those that are to take back the others are not answered, nor, of several that
  * were sent at once, are these. */
 START_TEST(test_taking_back_has_a_deadline)
@@ -498,7 +525,7 @@ int main(void)
         const TTest *const agent[] = { test_agent_killed_in_attach, test_agent_killed_in_detach };
         const TTest *const guest[] = { test_guest_killed_in_attach, test_guest_killed_in_detach };
         Suite *suite = suite_create("plug-faults");
-        TCase *slow = tcase_create("slow");
+        TCase *slow = tcase_create("slow"), *late = tcase_create("late");
 
         add_case(suite, "refused", refused, G_N_ELEMENTS(refused));
         add_case(suite, "agent", agent, G_N_ELEMENTS(agent));
@@ -509,5 +536,9 @@ int main(void)
         tcase_add_test(slow, test_taking_back_has_a_deadline);
         tcase_add_test(slow, test_destroyed_while_it_comes);
         suite_add_tcase(suite, slow);
+        tcase_add_checked_fixture(late, set_up, tear_down);
+        tcase_set_timeout(late, 300);
+        tcase_add_loop_test(late, test_late_for_a_dead_agent, 0, 2);
+        suite_add_tcase(suite, late);
         return harness_main(suite);
 }

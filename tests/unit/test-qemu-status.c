@@ -5,6 +5,7 @@
 #include "drivers/qemu/status.h"
 
 #include "base/error.h"
+#include "drivers/qemu/device-internal.h"
 #include "tests/unit/check-main.h"
 
 #include <check.h>
@@ -49,6 +50,33 @@ static void check_ips(const GPtrArray *list)
         ck_assert_mem_eq(noted->ips->routes->data, before->routes->data, sizeof(struct link_route));
 }
 
+static struct device_list *make_astray(void)
+{
+        struct device_list *list = device_list_new();
+
+        device_list_add(list, DEVICE_FDSET, json_pack("{s:i}", "fdset-id", 7));
+        device_list_add(list, DEVICE_BLOCKDEV, json_pack("{s:s}", "node-name", "libvirt-2-<storage>"));
+        device_list_add(list, DEVICE_OBJECT, json_pack("{s:s}", "id", "it's & mine"));
+        device_list_add(list, DEVICE_DEVICE, json_pack("{s:s}", "id", "ua-disk"));
+        return list;
+}
+
+static void check_astray(const GPtrArray *lists)
+{
+        CLEANUP(device_list_free) struct device_list *before = make_astray();
+        const struct device_list *list;
+
+        ck_assert_uint_eq(lists->len, 1);
+        list = g_ptr_array_index(lists, 0);
+        ck_assert_uint_eq(device_list_get_length(list), device_list_get_length(before));
+        for (unsigned i = 0; i < device_list_get_length(list); i++) {
+                const struct device_part *part = device_list_get(list, i), *was = device_list_get(before, i);
+
+                ck_assert_int_eq(part->kind, was->kind);
+                ck_assert(json_equal(part->arguments, was->arguments));
+        }
+}
+
 static struct status *make(void)
 {
         struct status *status = status_new();
@@ -90,6 +118,7 @@ static struct status *make(void)
         status_drop_helper(status, "net2");
         status_add_script(status, "net3", "/etc/down&up", "tap3");
         status_add_ips(status, "net3", "tap<3", make_ips());
+        g_ptr_array_add(status->astray, make_astray());
         status->fake_reboot = true;
         status->undefine_flags = DOMAIN_UNDEFINE_NVRAM | DOMAIN_UNDEFINE_KEEP_TPM;
         status->xml = g_strdup(DOMAIN);
@@ -195,6 +224,7 @@ START_TEST(what_is_written_is_read)
         ck_assert_str_eq(script->path, "/etc/down&up");
         ck_assert_str_eq(script->link, "tap3");
         check_ips(back->ips);
+        check_astray(back->astray);
         ck_assert_uint_eq(back->helpers->len, 1);
         passt = g_ptr_array_index(back->helpers, 0);
         ck_assert_str_eq(passt->alias, "net1");
@@ -296,6 +326,10 @@ static const char *const edits[][2] = {
         { "pid='4711'", "pid='99999999999999999999'" },
         { "uid='1000'", "uid='4294967295'" },
         { "path=", "pat=" },
+        { "kind='blockdev'", "kind='tpmdev'" },
+        { "name='ua-disk'", "name=''" },
+        { "<part kind='device' name='ua-disk'/>", "" },
+        { "kind='fdset' name='7'", "kind='fdset' name='-7'" },
         { "6695eb01", "zz95eb01" },
         { "<uuid>", "<uid>" },
         { "0000:3b:00.0", "../../../../x" },
