@@ -10,6 +10,8 @@
 
 /* Of acpi-erst, unless told otherwise. */
 #define PSTORE_RECORD_KIB 8
+/* Displays are numbered from there on. */
+#define VNC_PORT_BASE 5900
 
 /* ---- audio ---- */
 
@@ -443,21 +445,32 @@ static bool check_filesystems(const struct check *check, GError **error)
         return true;
 }
 
-/* QEMU ends connections of SPICE alone when the password changes. */
+static bool check_vnc(const struct domain_graphics *graphics, GError **error)
+{
+        const char *connected = graphics->password_connected;
+        bool listens = graphics->n_listens == 0 || (graphics->listens[0].type != DOMAIN_LISTEN_NONE &&
+                                                    graphics->listens[0].type != DOMAIN_LISTEN_SOCKET);
+
+        /* QEMU ends connections of SPICE alone when the password changes. */
+        if (connected && strcmp(connected, "keep") != 0)
+                return check_refuse(error,
+                                    "connected='%s' of <graphics type='vnc'>: who is connected by VNC "
+                                    "stays so (keep) when the password changes",
+                                    connected);
+        if (listens && !graphics->autoport && graphics->port < VNC_PORT_BASE)
+                return check_refuse(error, "VNC port %d is below %d", graphics->port, VNC_PORT_BASE);
+        return true;
+}
+
 static bool check_graphics(const struct check *check, GError **error)
 {
         const struct domain_devices *devices = &check->def->devices;
 
         for (unsigned i = 0; i < devices->n_graphics; i++) {
-                const char *connected = devices->graphics[i].password_connected;
+                const struct domain_graphics *graphics = &devices->graphics[i];
 
-                if (devices->graphics[i].type == DOMAIN_GRAPHICS_VNC && connected &&
-                    strcmp(connected, "keep") != 0)
-                        return check_refuse(
-                                error,
-                                "connected='%s' of <graphics type='vnc'>: who is connected by VNC "
-                                "stays so (keep) when the password changes",
-                                connected);
+                if (graphics->type == DOMAIN_GRAPHICS_VNC && !check_vnc(graphics, error))
+                        return false;
         }
         return true;
 }

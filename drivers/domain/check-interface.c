@@ -53,6 +53,53 @@ static bool check_host_ips(const struct domain_interface *interface, GError **er
                             domain_interface_type_get_name(interface->type));
 }
 
+/* Each is a socket of the emulator's. */
+#define FORWARDS_MAX 1024
+
+/* passt does them all; the emulator's own network listens at ports of IPv4. */
+static bool check_forward(const struct domain_port_forward *forward, GError **error)
+{
+        if (forward->dev)
+                return check_refuse(error, "attribute 'dev' of <portForward> needs <backend type='passt'>");
+        if (forward->n_ranges == 0)
+                return check_refuse(error, "<portForward> without a <range> needs <backend type='passt'>");
+        if (forward->address && strspn(forward->address, "0123456789.") != strlen(forward->address))
+                return check_refuse(error, "<portForward> of another address than one of IPv4 needs <backend "
+                                           "type='passt'>");
+        for (unsigned i = 0; i < forward->n_ranges; i++) {
+                if (forward->ranges[i].exclude == DOMAIN_SWITCH_ON)
+                        return check_refuse(error,
+                                            "exclude='yes' of <portForward> needs <backend type='passt'>");
+        }
+        return true;
+}
+
+static unsigned count_ports(const struct domain_port_forward *forward)
+{
+        unsigned count = 0;
+
+        for (unsigned i = 0; i < forward->n_ranges; i++)
+                count += MAX(forward->ranges[i].end, forward->ranges[i].start) - forward->ranges[i].start + 1;
+        return count;
+}
+
+static bool check_forwards(const struct domain_interface *interface, GError **error)
+{
+        unsigned ports = 0;
+
+        if (g_strcmp0(interface->backend, "passt") == 0)
+                return true;
+        for (unsigned i = 0; i < interface->n_forwards; i++) {
+                if (!check_forward(&interface->forwards[i], error))
+                        return false;
+                ports += count_ports(&interface->forwards[i]);
+        }
+        return ports <= FORWARDS_MAX ||
+               check_refuse(error,
+                            "<portForward> of %u ports needs <backend type='passt'>: the emulator opens %d",
+                            ports, FORWARDS_MAX);
+}
+
 static bool check_interface(const struct domain_interface *interface, GError **error)
 {
         bool is_bridged = has_tap(interface) && interface->type != DOMAIN_INTERFACE_ETHERNET;
@@ -76,7 +123,8 @@ static bool check_interface(const struct domain_interface *interface, GError **e
                 return check_refuse(error,
                                     "<backend vhost=> of an interface of type '%s', which has no vhost-net",
                                     domain_interface_type_get_name(interface->type));
-        return check_ips(interface, error) && check_host_ips(interface, error);
+        return check_ips(interface, error) && check_host_ips(interface, error) &&
+               check_forwards(interface, error);
 }
 
 static bool check_each(const struct check *check, GError **error)

@@ -438,12 +438,60 @@ static bool check_machine(const struct check *check, GError **error)
 
 /* ---- what is taken and has no effect ---- */
 
+static bool has_medium(const struct domain_storage *source)
+{
+        return source->path || source->network || source->volume || source->nvme || source->vhost_user;
+}
+
+/* Taken as libvirt takes it: settings of what is not there. */
+static void note_absent(const struct domain_def *def, GPtrArray *noted)
+{
+        const struct domain_devices *devices = &def->devices;
+
+        for (unsigned i = 0; i < def->n_seclabels; i++) {
+                const struct domain_seclabel *label = &def->seclabels[i];
+
+                if (g_strcmp0(label->type, "none") == 0 &&
+                    (label->label || label->base_label || label->image_label))
+                        g_ptr_array_add(noted, g_strdup("a <seclabel type='none'> has a label"));
+        }
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                const struct domain_disk *disk = &devices->disks[i];
+
+                if (disk->source.encryption && !has_medium(&disk->source))
+                        g_ptr_array_add(noted, g_strdup_printf("disk '%s' has an <encryption>, and no source",
+                                                               disk->target));
+        }
+}
+
+/* No device of the host's is between the guest and its network, and the emulator chooses the way out. */
+static void note_emulated(const struct domain_def *def, GPtrArray *noted)
+{
+        for (unsigned i = 0; i < def->devices.n_interfaces; i++) {
+                const struct domain_interface *interface = &def->devices.interfaces[i];
+                const char *type = domain_interface_type_get_name(interface->type);
+                bool user = interface->type == DOMAIN_INTERFACE_USER;
+
+                if (interface->filter && domain_interface_is_emulated(interface->type))
+                        g_ptr_array_add(noted,
+                                        g_strdup_printf("interface '%s' has a <filterref>, which is not for "
+                                                        "type '%s'",
+                                                        interface->info.alias, type));
+                if (user && interface->source && g_strcmp0(interface->backend, "passt") != 0)
+                        g_ptr_array_add(noted, g_strdup_printf("interface '%s' has a <source dev='%s'>, "
+                                                               "which is for <backend type='passt'>",
+                                                               interface->info.alias, interface->source));
+        }
+}
+
 /* libvirt takes these, and they are left behind where a tablet was on another bus or a video card is taken
  * out. */
 void domain_check_note_scope(const struct domain_def *def, GPtrArray *noted)
 {
         const struct domain_devices *devices = &def->devices;
 
+        note_absent(def, noted);
+        note_emulated(def, noted);
         for (unsigned i = 0; i < devices->n_inputs; i++) {
                 const struct domain_input *input = &devices->inputs[i];
 

@@ -179,6 +179,13 @@ const char *domain_interface_type_get_name(enum domain_interface_type type)
         return domain_interface_type_names[type];
 }
 
+bool domain_interface_is_emulated(enum domain_interface_type type)
+{
+        return type == DOMAIN_INTERFACE_USER || type == DOMAIN_INTERFACE_MCAST ||
+               type == DOMAIN_INTERFACE_SERVER || type == DOMAIN_INTERFACE_CLIENT ||
+               type == DOMAIN_INTERFACE_UDP;
+}
+
 const char *domain_char_kind_get_name(enum domain_char_kind kind)
 {
         return domain_char_kind_names[kind];

@@ -565,6 +565,9 @@ const char *domain_bus_get_name(enum domain_bus bus);
 const char *domain_disk_device_get_name(enum domain_disk_device device);
 const char *domain_controller_type_get_name(enum domain_controller_type type);
 const char *domain_interface_type_get_name(enum domain_interface_type type);
+/* Are its packets the emulator's own sockets' (user, mcast, server, client, udp), and no device's of the
+ * host? */
+bool domain_interface_is_emulated(enum domain_interface_type type);
 const char *domain_char_kind_get_name(enum domain_char_kind kind);
 const char *domain_char_type_get_name(enum domain_char_type type);
 const char *domain_graphics_type_get_name(enum domain_graphics_type type);

@@ -105,7 +105,8 @@ void normalize_strip_char(xmlNode *node)
         xml_set_attr(node, "tty", NULL);
         if (target)
                 xml_set_attr(target, "state", NULL);
-        if (!source)
+        /* Two are for the check to refuse. */
+        if (!source || xml_next(source))
                 return;
         if (!xml_has_attr(node, "type") || hardware_is(node, "type", "pty") ||
             is_generated_socket(node, source))

@@ -155,10 +155,6 @@ static bool describe_passt(const struct netdev *made, const struct domain_interf
 
 static bool describe_user(const struct netdev *made, const struct domain_interface *interface, GError **error)
 {
-        if (interface->source)
-                return device_unsupported(error,
-                                          "<source dev='%s'> of interface '%s' needs <backend type='passt'>",
-                                          interface->source, interface->info.alias);
         device_set_string(made->object, "type", "user");
         set_user_networks(made->object, interface);
         return set_forwards(made->object, interface, error);

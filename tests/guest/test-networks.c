@@ -490,9 +490,9 @@ START_TEST(test_ports_of_the_host)
         path = guest_start(client, g_strconcat(parts[0], "<devices>", interface, parts[1], NULL));
         guest_wait_console(console, "virtbus-guest: address 10.0.2.15");
         harness_wait_until(says_hello, &caller, "the guest answers at a port of the host");
-        refused = guest_define(client, guest_bare_xml("two", all));
-        client_fails(client, LIBVIRT_ERROR, "*<portForward> without a <range>*", refused, DOMAIN_INTERFACE,
-                     "Create", "u", 0);
+        refused = guest_bare_xml("two", all);
+        client_fails(client, LIBVIRT_ERROR, "*<portForward> without a <range>*", QEMU_PATH, CONNECT_INTERFACE,
+                     "DomainDefineXML", "s", refused);
         guest_do_flags(client, path, "Destroy", 0);
 }
 END_TEST

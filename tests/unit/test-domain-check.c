@@ -51,6 +51,12 @@ struct row {
 #define TIMER(attributes, below) "<clock><timer " attributes ">" below "</timer></clock>"
 #define SHMEM(model, below)      "<shmem name='s'><model type='ivshmem-" model "'/>" below "</shmem>"
 
+#define FORWARD(attributes, ranges)                                                                          \
+        "<interface type='user'><portForward proto='tcp' " attributes ">" ranges "</portForward></"          \
+        "interface>"
+#define PASST_FORWARD                                                                                        \
+        "<interface type='user'><backend type='passt'/><portForward proto='tcp' dev='lo'/></interface>"
+
 static const struct row refused[] = {
         { "q35", LINKED(LATENCY("0", "7", "")), "", "between NUMA cells 0 and 7: there are 0-1" },
         { "q35", LINKED(LATENCY("1", "0", "")), "", "has NUMA cell 1 as initiator, which has no CPUs" },
@@ -604,6 +610,18 @@ static const struct row refused[] = {
         { "q35", ADDRESS_BITS("mode='emulate'"), "", "'emulate'> of <cpu> needs bits" },
         { "q35", "", "<iommu model='virtio'><driver aw_bits='39'/></iommu>",
           "model 'virtio' has no aw_bits=" },
+        { "q35", "", "<graphics type='vnc' port='5899' autoport='no'/>", "VNC port 5899 is below 5900" },
+        { "q35", "", "<graphics type='vnc' port='0'/>", "VNC port 0 is below 5900" },
+        { "q35", "", FORWARD("dev='lo'", "<range start='80'/>"),
+          "'dev' of <portForward> needs <backend type='passt'>" },
+        { "q35", "", FORWARD("", ""), "<portForward> without a <range> needs" },
+        { "q35", "", FORWARD("address='::1'", "<range start='80'/>"), "another address than one of IPv4" },
+        { "q35", "", FORWARD("", "<range start='80' end='90'/><range start='85' exclude='yes'/>"),
+          "exclude='yes' of <portForward> needs" },
+        { "q35", "", FORWARD("", "<range start='1000' end='2000'/><range start='3000' end='3023'/>"),
+          "<portForward> of 1025 ports needs" },
+        { "q35", "", "<serial type='pty'><source path='/a'/><source path='/b'/></serial>",
+          "<serial type='pty'> has two <source>" },
 };
 
 static const struct row taken[] = {
@@ -622,6 +640,15 @@ static const struct row taken[] = {
         { "q35", "", SHMEM("doorbell", "<server path='/x'/><msi enabled='yes'/>"), NULL },
         { "q35", "", "<video><model type='vga'><acceleration accel2d='no'/></model></video>", NULL },
         { "q35", "", "<graphics type='vnc' passwd='x' connected='keep'/>", NULL },
+        { "q35", "", "<graphics type='vnc'/><graphics type='spice'/>", NULL },
+        { "q35", "", "<graphics type='vnc' port='5900' autoport='no'/>", NULL },
+        { "q35", "", "<graphics type='vnc' port='7'><listen type='socket' socket='/s'/></graphics>", NULL },
+        { "q35", "", "<graphics type='vnc' port='7' autoport='yes'/>", NULL },
+        { "q35", "", "<graphics type='vnc' autoport='no'/>", NULL },
+        { "q35", "", "<graphics type='vnc' autoport='no'><listen type='none'/></graphics>", NULL },
+        { "q35", "", FORWARD("", "<range start='1000' end='2000'/><range start='3000' end='3022'/>"), NULL },
+        { "q35", "", PASST_FORWARD, NULL },
+        { "q35", "", "<serial type='pty'><source path='/a'/></serial>", NULL },
         { "q35", "", "<graphics type='spice' passwd='x' connected='fail'/>", NULL },
         { "q35", "",
           "<interface type='user'><ip address='10.0.0.1'/><ip family='ipv6' address='fc00::1'/></interface>",

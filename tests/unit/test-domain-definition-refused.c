@@ -265,8 +265,8 @@ START_TEST(test_refused_devices)
                 { "<interface type='user'><backend type='slirp'/></interface>", "'slirp'", "(<backend>)" },
                 { "<interface type='user'><bandwidth><inbound peak='9'/></bandwidth></interface>",
                   "Missing mandatory average or floor", "(<inbound>)" },
-                { "<interface type='user'><filterref filter='a'/></interface>",
-                  "filterref is not supported for network interfaces of type user", "" },
+                { "<interface type='direct'><source dev='a'/><filterref filter='a'/></interface>",
+                  "filterref is not supported for network interfaces of type direct", "" },
                 { "<interface type='bridge'><source bridge='a'/><filterref/></interface>",
                   "missing attribute 'filter'", "(<filterref>)" },
                 { "<interface type='bridge'><source bridge='a'/><filterref filter='a'><parameter name='X'/>"

@@ -171,6 +171,9 @@ static const struct {
 #define USER(type, below)                                                                                    \
         "<interface type='user'><source dev='eth0'/>" below "<backend type='" type "'/></interface>"
 #define HTTP(below) "<source protocol='nbd' name='x'><host name='h'/>" below "</source>"
+#define LUKS                                                                                                 \
+        "<encryption format='luks'><secret type='passphrase' "                                               \
+        "uuid='6695eb01-f6a4-8304-79aa-97f2502e193e'/></encryption>"
 #define VHOST(reconnect)                                                                                     \
         "<interface type='vhostuser'><source type='unix' path='/s' mode='client'><reconnect "                \
         "enabled='yes'" reconnect "/></source><model type='virtio'/></interface>"
@@ -271,6 +274,23 @@ static const struct {
         { "", "<input type='evdev' bus='usb'><source dev='/dev/input/event1'/></input>",
           "an <input> has bus=" },
         { "", "<input type='evdev'><source dev='/dev/input/event1' grab='all'/></input>", NULL },
+        { "", "<interface type='user'><filterref filter='a'/></interface>", NULL,
+          "has a <filterref>, which is not for type 'user'" },
+        { "",
+          "<interface type='mcast'><source address='230.0.0.1' port='9'/><filterref filter='a'/></interface>",
+          NULL, "has a <filterref>, which is not for type 'mcast'" },
+        { "", BRIDGE("", "<filterref filter='a'/>"), NULL },
+        { "", "<interface type='user'><source dev='eth0'/></interface>", NULL,
+          "has a <source dev='eth0'>, which is for <backend type='passt'>" },
+        { "", "<disk type='file' device='cdrom'>" LUKS "<target dev='sda' bus='sata'/></disk>", NULL,
+          "disk 'sda' has an <encryption>, and no source" },
+        { "",
+          "<disk type='file' device='cdrom'><source file='/x'>" LUKS "</source><target dev='sda' "
+          "bus='sata'/></disk>",
+          NULL },
+        { "<seclabel type='none' model='dac'><label>+0:+0</label></seclabel>", "", NULL,
+          "a <seclabel type='none'> has a label" },
+        { "<seclabel type='none' model='dac'/>", "", NULL },
         { "", VNC(" sharePolicy='ignore'", ""), NULL },
         { "", VNC(" tlsPort='5902'", ""), NULL, "a <graphics> has tlsPort=, which is not for type 'vnc'" },
         { "", VNC("", "<clipboard copypaste='no'/>"), NULL, "a <graphics> has <clipboard>" },

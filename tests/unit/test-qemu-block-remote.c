@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define HOST   "<host name='h' port='7'/>"
+#define AUTH   "<auth username='me'><secret type='iscsi' usage='x'/></auth>"
 #define SOCKET "<host transport='unix' socket='/s'/>"
 
 static struct domain_def *parse(const char *source, GError **error)
@@ -89,6 +90,27 @@ START_TEST(test_properties)
         ck_assert_msg(image, "%s", error ? error->message : "");
         expect_json(image->remote.properties, sources[_i].properties);
         ck_assert_int_eq(image->remote.password_key != NULL, strstr(sources[_i].source, "<auth") != NULL);
+}
+END_TEST
+
+/* Who logs in by SSH is in <auth> as well as in <identity>, and may be in both. */
+START_TEST(test_ssh_user)
+{
+        static const char *const users[] = {
+                AUTH "<source protocol='ssh' name='/a'>" HOST "</source>",
+                AUTH "<source protocol='ssh' name='/a'>" HOST "<identity username='me'/></source>",
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(users); i++) {
+                CLEANUP(domain_def_unref) struct domain_def *def = parse(users[i], NULL);
+                CLEANUP(block_image_free) struct block_image *image = NULL;
+
+                ck_assert_ptr_nonnull(def);
+                image = block_image_new_remote("disk 'vda'", &def->devices.disks[0].source, NULL);
+                ck_assert_msg(image, "%s", users[i]);
+                expect_json(image->remote.properties,
+                            "{'driver':'ssh','path':'/a','server':{'host':'h','port':'7'},'user':'me'}");
+        }
 }
 END_TEST
 
@@ -190,6 +212,7 @@ int main(void)
 
         tcase_add_loop_test(tcase, test_properties, 0, G_N_ELEMENTS(sources));
         tcase_add_loop_test(tcase, test_refusals, 0, G_N_ELEMENTS(refusals));
+        tcase_add_test(tcase, test_ssh_user);
         tcase_add_test(tcase, test_chain);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);
