@@ -291,6 +291,8 @@ static const struct {
         { "<seclabel type='none' model='dac'><label>+0:+0</label></seclabel>", "", NULL,
           "a <seclabel type='none'> has a label" },
         { "<seclabel type='none' model='dac'/>", "", NULL },
+        { "<seclabel type='static' model='dac'><label>+0:+0</label></seclabel>", "", NULL },
+        { "", USER("passt", ""), NULL },
         { "", VNC(" sharePolicy='ignore'", ""), NULL },
         { "", VNC(" tlsPort='5902'", ""), NULL, "a <graphics> has tlsPort=, which is not for type 'vnc'" },
         { "", VNC("", "<clipboard copypaste='no'/>"), NULL, "a <graphics> has <clipboard>" },
