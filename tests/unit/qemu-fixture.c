@@ -9,6 +9,7 @@
 #include "drivers/qemu/probe.h"
 #include "drivers/qemu/resolve.h"
 #include "drivers/security/account.h"
+#include "tests/support/harness.h"
 #include "tests/support/network.h"
 #include "tests/unit/check-main.h"
 
@@ -46,8 +47,25 @@ static void probe(void *data)
         loop_post(probing.loop, quit, NULL);
 }
 
+static unsigned count_threads(void)
+{
+        g_autoptr(GDir) dir = g_dir_open("/proc/self/task", 0, NULL);
+        unsigned count = 0;
+
+        while (g_dir_read_name(dir))
+                count++;
+        return count;
+}
+
+/* A worker of a pool that is no more has still to go, and whoever forks before would have half of it. */
+static bool workers_are_gone(void *threads)
+{
+        return count_threads() <= *(const unsigned *)threads;
+}
+
 bool fixture_use(const char *emulator)
 {
+        unsigned threads = count_threads();
         struct pool *pool;
 
         g_clear_pointer(&fixture.caps, qemu_caps_unref);
@@ -62,6 +80,7 @@ bool fixture_use(const char *emulator)
         lane_unref(probing.lane);
         pool_free(pool);
         loop_free(probing.loop);
+        harness_wait_until(workers_are_gone, &threads, "the pool's workers are gone");
         ck_assert_ptr_nonnull(fixture.caps);
         return true;
 }
@@ -71,7 +90,18 @@ void fixture_set_up(void)
         /* QEMU looks up addresses, numbers, too, as a host with a network does. */
         network_leave();
         fixture.dir = g_dir_make_tmp("qemu-cmd-XXXXXX", NULL);
+        if (!fixture.caps)
+                fixture_use(QEMU);
+}
+
+void fixture_probe(void)
+{
         fixture_use(QEMU);
+}
+
+void fixture_forget(void)
+{
+        g_clear_pointer(&fixture.caps, qemu_caps_unref);
 }
 
 static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *ftw)
@@ -81,7 +111,7 @@ static int remove_one(const char *path, const struct stat *status, int flag, str
 
 void fixture_tear_down(void)
 {
-        qemu_caps_unref(fixture.caps);
+        fixture_forget();
         nftw(fixture.dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
         g_free(fixture.dir);
 }

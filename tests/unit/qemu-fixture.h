@@ -24,6 +24,9 @@ extern struct fixture fixture;
 
 void fixture_set_up(void);
 void fixture_tear_down(void);
+/* Around all tests of a program, in the process that forks them: its QEMU is asked once, not for each. */
+void fixture_probe(void);
+void fixture_forget(void);
 /* Its capabilities are those of another emulator from now on; false: it is not installed. */
 bool fixture_use(const char *emulator);
 

@@ -613,6 +613,7 @@ int main(void)
         Suite *suite = suite_create("qemu-command");
         TCase *tcase = tcase_create("qemu-command");
 
+        tcase_add_unchecked_fixture(tcase, fixture_probe, fixture_forget);
         tcase_add_checked_fixture(tcase, fixture_set_up, fixture_tear_down);
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_command_line);

@@ -218,6 +218,7 @@ int main(void)
         SRunner *runner;
         int failed;
 
+        tcase_add_unchecked_fixture(tcase, fixture_probe, fixture_forget);
         tcase_add_checked_fixture(tcase, fixture_set_up, fixture_tear_down);
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_iothread_map);

@@ -439,6 +439,7 @@ int main(void)
         Suite *suite = suite_create("qemu-hardware");
         TCase *tcase = tcase_create("qemu-hardware");
 
+        tcase_add_unchecked_fixture(tcase, fixture_probe, fixture_forget);
         tcase_add_checked_fixture(tcase, fixture_set_up, machine_tear_down);
         tcase_set_timeout(tcase, 60);
         tcase_add_loop_test(tcase, test_architecture, 0, G_N_ELEMENTS(architectures));

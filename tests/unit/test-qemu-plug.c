@@ -336,6 +336,7 @@ int main(void)
         Suite *suite = suite_create("qemu-plug");
         TCase *tcase = tcase_create("qemu-plug");
 
+        tcase_add_unchecked_fixture(tcase, fixture_probe, fixture_forget);
         tcase_add_checked_fixture(tcase, fixture_set_up, machine_tear_down);
         tcase_set_timeout(tcase, 60);
         tcase_add_test(tcase, test_not_pluggable);
