@@ -17,10 +17,8 @@ struct layout {
 };
 
 static const struct layout layouts[] = {
-        { "scsi", 7, 7, 0, 255, 16383 },
-        { "fdc", 2, 2, 0, 0, 1 },
-        { "ide", 4, 2, 1, 0, 1 },
-        { "sata", 6, 6, 0, 0, 5 },
+        { "scsi", 7, 7, 0, 255, 16383 }, { "fdc", 2, 2, 0, 0, 1 },        { "ide", 4, 2, 1, 0, 1 },
+        { "sata", 6, 6, 0, 0, 5 },       { "nvme", 256, 256, 0, 0, 255 }, /* namespaces */
 };
 
 struct drive {

@@ -82,6 +82,8 @@ enum pci_slot pci_class_controller(const struct hardware *hardware, const xmlNod
                                                                   : PCI_SLOT_CONVENTIONAL;
         if (strcmp(type, "usb") == 0 && model && strcmp(model, "none") != 0)
                 return g_str_has_suffix(model, "-xhci") ? PCI_SLOT_EXPRESS : PCI_SLOT_CONVENTIONAL;
+        if (strcmp(type, "nvme") == 0)
+                return PCI_SLOT_EXPRESS;
         return strcmp(type, "sata") == 0 || strcmp(type, "ide") == 0 ? PCI_SLOT_CONVENTIONAL : PCI_SLOT_NONE;
 }
 

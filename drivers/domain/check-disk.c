@@ -10,6 +10,7 @@ static const char *const bus_names[DOMAIN_BUS_LAST] = {
         [DOMAIN_BUS_IDE] = "ide",       [DOMAIN_BUS_FDC] = "fdc",   [DOMAIN_BUS_SCSI] = "scsi",
         [DOMAIN_BUS_VIRTIO] = "virtio", [DOMAIN_BUS_XEN] = "xen",   [DOMAIN_BUS_USB] = "usb",
         [DOMAIN_BUS_UML] = "uml",       [DOMAIN_BUS_SATA] = "sata", [DOMAIN_BUS_SD] = "sd",
+        [DOMAIN_BUS_NVME] = "nvme",
 };
 
 #define ON(bus) (1U << DOMAIN_BUS_##bus)
@@ -36,6 +37,10 @@ static bool check_bus(const struct domain_disk *disk, GError **error)
                 { disk->rotation_rate > 0, "a rotation_rate", ON(SCSI) | ON(SATA) | ON(IDE),
                   "a scsi, sata or ide disk" },
                 { disk->removable != DOMAIN_SWITCH_ABSENT, "the attribute removable", ON(USB), "a usb disk" },
+                { disk->serial != NULL, "a <serial>", ~ON(NVME),
+                  "disks on other buses (an NVMe controller has a <serial> for all of its own)" },
+                { disk->error_policy || disk->rerror_policy, "an error policy", ~ON(NVME),
+                  "disks on other buses" },
         };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
@@ -106,11 +111,12 @@ static bool check_device(const struct domain_disk *disk, GError **error)
                                     "the driver of disk '%s' is '%s', which is another hypervisor's: "
                                     "it is 'qemu'",
                                     disk->target, driver);
-        if (disk->device == DOMAIN_DISK_CDROM && disk->bus == DOMAIN_BUS_VIRTIO)
+        if (disk->device == DOMAIN_DISK_CDROM &&
+            (disk->bus == DOMAIN_BUS_VIRTIO || disk->bus == DOMAIN_BUS_NVME))
                 return check_refuse(error,
-                                    "disk '%s' is a CD drive, which cannot be on bus 'virtio': use 'sata', "
+                                    "disk '%s' is a CD drive, which cannot be on bus '%s': use 'sata', "
                                     "'scsi', 'usb' or 'ide'",
-                                    disk->target);
+                                    disk->target, bus_names[disk->bus]);
         if (disk->device == DOMAIN_DISK_FLOPPY && disk->bus != DOMAIN_BUS_FDC && disk->bus != DOMAIN_BUS_NONE)
                 return check_refuse(error, "disk '%s' is a floppy, which is on bus 'fdc', not on '%s'",
                                     disk->target, bus_names[disk->bus]);
@@ -169,7 +175,8 @@ static bool check_geometry(const struct domain_disk *disk, GError **error)
         if (!geometry ||
             !(geometry->cylinders || geometry->heads || geometry->sectors || geometry->translation))
                 return true;
-        if (disk->device != DOMAIN_DISK_DISK || disk->bus == DOMAIN_BUS_USB || disk->bus == DOMAIN_BUS_FDC)
+        if (disk->device != DOMAIN_DISK_DISK || disk->bus == DOMAIN_BUS_USB || disk->bus == DOMAIN_BUS_FDC ||
+            disk->bus == DOMAIN_BUS_NVME)
                 return check_refuse(error,
                                     "disk '%s' has a <geometry>, which is for disks on ide, sata, scsi and "
                                     "virtio",

@@ -80,6 +80,7 @@ static const struct owner owners[] = {
         { "controller", "usb", NULL, "type index model ports", CONTROLLER " master" },
         { "controller", "virtio-serial", NULL, "type index model ports vectors", CONTROLLER },
         { "controller", "scsi sata ide fdc ccid", NULL, "type index model", CONTROLLER },
+        { "controller", "nvme", NULL, "type index model", CONTROLLER " serial" },
         { "audio", "none spice", NULL, "id type timerPeriod", NULL },
         { "audio", "alsa jack", NULL, "id type timerPeriod", NULL },
         { "audio", "oss", NULL, "id type timerPeriod tryMMap exclusive dspPolicy", NULL },

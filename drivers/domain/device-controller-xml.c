@@ -6,7 +6,8 @@
 
 #include "base/error.h"
 
-#define NODE_MAX 1023
+#define NODE_MAX   1023
+#define SERIAL_MAX 20 /* as many as an NVMe controller tells */
 
 const char *const domain_controller_type_names[] = {
         [DOMAIN_CONTROLLER_IDE] = "ide",
@@ -19,6 +20,7 @@ const char *const domain_controller_type_names[] = {
         [DOMAIN_CONTROLLER_PCI] = "pci",
         [DOMAIN_CONTROLLER_XENBUS] = "xenbus",
         [DOMAIN_CONTROLLER_ISA] = "isa",
+        [DOMAIN_CONTROLLER_NVME] = "nvme",
         [DOMAIN_CONTROLLER_LAST] = NULL,
 };
 
@@ -75,6 +77,7 @@ static const char *const *const models[DOMAIN_CONTROLLER_LAST] = {
         [DOMAIN_CONTROLLER_PCI] = pci_models,
         [DOMAIN_CONTROLLER_XENBUS] = no_models,
         [DOMAIN_CONTROLLER_ISA] = no_models,
+        [DOMAIN_CONTROLLER_NVME] = no_models,
 };
 
 static const struct field controller_fields[] = {
@@ -115,6 +118,11 @@ static const struct field master_fields[] = {
 static const struct field pcihole_fields[] = { KIB(NULL, struct domain_controller, pcihole64_kib),
                                                FIELDS_END };
 
+static const struct field serial_fields[] = {
+        STRING(NULL, struct domain_controller, serial, .max = SERIAL_MAX),
+        FIELDS_END,
+};
+
 static const struct field_part parts[] = {
         { NULL, controller_fields },
         { "driver", driver_fields },
@@ -124,6 +132,7 @@ static const struct field_part parts[] = {
         { "target/node", node_fields },
         { "master", master_fields },
         { "pcihole64", pcihole_fields },
+        { "serial", serial_fields },
         { "driver/iothreads", NULL, domain_read_iothread_map,
           offsetof(struct domain_controller, iothread_map) },
         INFO_PARTS(struct domain_controller),
@@ -141,5 +150,6 @@ bool domain_read_controller(struct domain_reader *reader, xmlNode *node, void *t
         if (!field_read_parts(reader, node, parts, controller, error))
                 return false;
         model[0].names = models[controller->type];
-        return field_read(reader, node, model, controller, error);
+        return domain_check_plain(node, "serial", controller->serial, "", error) &&
+               field_read(reader, node, model, controller, error);
 }

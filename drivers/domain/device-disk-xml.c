@@ -5,6 +5,7 @@
 #include "drivers/domain/definition-xml.h"
 
 #include "base/error.h"
+#include "drivers/domain/normalize-steps-xml.h"
 
 #include <string.h>
 
@@ -35,7 +36,7 @@ const char *const domain_bus_names[] = {
         [DOMAIN_BUS_NONE] = "none", [DOMAIN_BUS_IDE] = "ide",       [DOMAIN_BUS_FDC] = "fdc",
         [DOMAIN_BUS_SCSI] = "scsi", [DOMAIN_BUS_VIRTIO] = "virtio", [DOMAIN_BUS_XEN] = "xen",
         [DOMAIN_BUS_USB] = "usb",   [DOMAIN_BUS_UML] = "uml",       [DOMAIN_BUS_SATA] = "sata",
-        [DOMAIN_BUS_SD] = "sd",     [DOMAIN_BUS_LAST] = NULL,
+        [DOMAIN_BUS_SD] = "sd",     [DOMAIN_BUS_NVME] = "nvme",     [DOMAIN_BUS_LAST] = NULL,
 };
 
 static const char *const format_names[] = {
@@ -417,11 +418,13 @@ static const struct field_part parts[] = {
         PARTS_END,
 };
 
-/* A kind and letters, and digits for a partition: "vda", "sdaa", "hdc1". */
+/* A kind and letters, and digits for a partition: "vda", "sdaa", "hdc1"; a namespace: "nvme0n1". */
 static bool is_target(const char *target)
 {
         static const char *const prefixes[] = { "vd", "sd", "hd", "fd", "xvd", "ubd" };
 
+        if (g_str_has_prefix(target, "nvme"))
+                return normalize_disk_index(target) >= 0;
         for (unsigned i = 0; i < G_N_ELEMENTS(prefixes); i++) {
                 const char *rest = target + strlen(prefixes[i]);
                 size_t letters;

@@ -170,6 +170,7 @@ enum domain_bus {
         DOMAIN_BUS_UML,
         DOMAIN_BUS_SATA,
         DOMAIN_BUS_SD,
+        DOMAIN_BUS_NVME,
         DOMAIN_BUS_LAST,
 } __attribute__((packed));
 
@@ -260,6 +261,7 @@ enum domain_controller_type {
         DOMAIN_CONTROLLER_PCI,
         DOMAIN_CONTROLLER_XENBUS,
         DOMAIN_CONTROLLER_ISA,
+        DOMAIN_CONTROLLER_NVME,
         DOMAIN_CONTROLLER_LAST,
 } __attribute__((packed));
 
@@ -272,6 +274,7 @@ struct domain_controller {
         uint32_t index;
         const char *model;      /* "pcie-root-port", "qemu-xhci", "virtio-scsi", "none" ... */
         const char *model_name; /* pci <model name=>, "pcie-root-port", "pci-bridge" ... */
+        const char *serial;     /* nvme: at most 20 bytes */
         int ports;              /* usb, virtio-serial; -1: the default */
         int vectors;            /* virtio-serial; -1: the default */
         int master_port;        /* usb companion: <master startport=>; -1: none */

@@ -469,6 +469,7 @@ static const struct {
         { "ccid", "ccid", "controller", false },
         { "scsi", "drive", "controller", true },
         { "sata", "drive", "controller", true },
+        { "nvme", "drive", "controller", true },
         { "ide", "drive", "controller", true },
         { "fdc", "drive", "controller", true },
 };

@@ -8,7 +8,6 @@
 #include "base/units.h"
 #include "base/uuid.h"
 #include "drivers/domain/cpuset.h"
-#include "drivers/domain/later-xml.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -118,8 +117,6 @@ static bool find_name(const struct value *value, const char *const names[], unsi
                 if (strcmp(names[*index], value->text) == 0)
                         return true;
         }
-        if (later_refuses(value->node, value->field->attr, value->text, error))
-                return false;
         quoted = error_quote(value->text);
         where = value->field->attr ? g_strdup_printf(" of attribute '%s'", value->field->attr) : g_strdup("");
         if (!*offered)

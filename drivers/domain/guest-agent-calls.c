@@ -106,6 +106,8 @@ static const struct domain_controller *find_controller(const struct domain_def *
                 type = DOMAIN_CONTROLLER_SATA;
         else if (disk->bus == DOMAIN_BUS_SCSI)
                 type = DOMAIN_CONTROLLER_SCSI;
+        else if (disk->bus == DOMAIN_BUS_NVME)
+                type = DOMAIN_CONTROLLER_NVME;
         else
                 return NULL;
         if (disk->info.address.type != DOMAIN_ADDRESS_DRIVE)

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "drivers/domain/kinds-xml.h"
-#include "drivers/domain/later-xml.h"
 
 bool hardware_init(struct hardware *hardware, xmlNode *root, const struct domain_machine *machine,
                    GError **error)
@@ -108,8 +107,6 @@ bool hardware_require(const xmlNode *device, const xmlNode *node, const char *at
 
         if (hardware_is_one_of(text, names))
                 return true;
-        if (later_refuses(node, attr, text, error))
-                return false;
         what = hardware_describe(device);
         list = error_list(names);
         quoted = error_quote(text);

@@ -11,8 +11,8 @@
 #define INDEX_MAX     65535
 #define PCI_INDEX_MAX 255
 
-static const char *const types[] = { "ide",           "fdc",  "scsi",   "sata", "usb", "pci",
-                                     "virtio-serial", "ccid", "xenbus", "isa",  NULL };
+static const char *const types[] = { "ide",           "fdc",  "scsi",   "sata", "usb",  "pci",
+                                     "virtio-serial", "ccid", "xenbus", "isa",  "nvme", NULL };
 
 #define N_TYPES (G_N_ELEMENTS(types) - 1)
 
@@ -42,6 +42,13 @@ xmlNode *normalize_find_controller(const struct hardware *hardware, const char *
         return NULL;
 }
 
+/* By its number, as QEMU makes none without one and a machine has the same each time it is defined. */
+static void fill_serial(xmlNode *controller)
+{
+        if (hardware_is(controller, "type", "nvme") && !xml_child(controller, "serial"))
+                xml_add_text_format(controller, "serial", "nvme%u", index_of(controller));
+}
+
 xmlNode *normalize_add_controller(struct hardware *hardware, const char *type, unsigned index,
                                   const char *model)
 {
@@ -50,6 +57,7 @@ xmlNode *normalize_add_controller(struct hardware *hardware, const char *type, u
         xml_set_attr(controller, "type", type);
         xml_set_attr_format(controller, "index", "%u", index);
         xml_set_attr(controller, "model", model);
+        fill_serial(controller);
         return controller;
 }
 
@@ -240,6 +248,7 @@ bool normalize_fill_controller(const struct hardware *hardware, xmlNode *control
                                             "a machine has one %s controller, with index 0, not %u", type,
                                             index_of(controller));
         fill_companion(controller);
+        fill_serial(controller);
         return true;
 }
 

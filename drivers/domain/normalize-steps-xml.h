@@ -45,8 +45,8 @@ void normalize_strip_device(xmlNode *node);
 bool normalize_fresh(struct hardware *hardware, GError **error);
 
 /*
- * The position that a disk's target name stands for: "vda" 0, "sdb" 1, "hdaa" 26; a partition's number behind
- * it does not count. -1: no such name.
+ * The position that a disk's target name stands for: "vda" 0, "sdb" 1, "hdaa" 26, "nvme0n1" 0, "nvme1n1" 256;
+ * a partition's number behind letters does not count. -1: no such name.
  */
 int normalize_disk_index(const char *target);
 

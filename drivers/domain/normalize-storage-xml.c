@@ -10,13 +10,39 @@
 static const struct {
         const char *prefix, *bus;
 } prefixes[] = {
-        { "xvd", "xen" }, { "ubd", "uml" },   { "fd", "fdc" },
-        { "hd", "ide" },  { "vd", "virtio" }, { "sd", "scsi" },
+        { "xvd", "xen" },   { "ubd", "uml" }, { "fd", "fdc" },    { "hd", "ide" },
+        { "vd", "virtio" }, { "sd", "scsi" }, { "nvme", "nvme" },
 };
 
-static const char *const buses[] = {
-        "ide", "fdc", "scsi", "virtio", "xen", "usb", "uml", "sata", "sd", NULL
-};
+static const char *const buses[] = { "ide", "fdc",  "scsi", "virtio", "xen", "usb",
+                                     "uml", "sata", "sd",   "nvme",   NULL };
+
+/* As many as an NVMe controller of QEMU's has. */
+#define NAMESPACES_MAX  256
+#define CONTROLLERS_MAX 256
+
+/* The number behind prefix, which *text begins with, and what follows it; -1: there is none. */
+static int take_number(const char **text, const char *prefix)
+{
+        const char *digits = *text + strlen(prefix);
+        size_t count = strspn(digits, "0123456789");
+
+        if (!g_str_has_prefix(*text, prefix) || count < 1 || count > 3 || (*digits == '0' && count > 1))
+                return -1;
+        *text = digits + count;
+        return (int)g_ascii_strtoull(digits, NULL, 10);
+}
+
+/* "nvme0n1": controllers count from 0, their namespaces from 1. */
+static int namespace_index(const char *target)
+{
+        int controller = take_number(&target, "nvme");
+        int space = controller >= 0 ? take_number(&target, "n") : -1;
+
+        if (controller >= CONTROLLERS_MAX || space < 1 || space > NAMESPACES_MAX || *target)
+                return -1;
+        return controller * NAMESPACES_MAX + space - 1;
+}
 
 /* Larger ones are no position that anybody could mean; it also keeps the number small. */
 #define DISK_LETTERS_MAX 4
@@ -27,6 +53,8 @@ int normalize_disk_index(const char *target)
         int index = 0;
         size_t count;
 
+        if (g_str_has_prefix(target, "nvme"))
+                return namespace_index(target);
         for (unsigned i = 0; i < G_N_ELEMENTS(prefixes) && !letters; i++) {
                 if (g_str_has_prefix(target, prefixes[i].prefix))
                         letters = target + strlen(prefixes[i].prefix);
@@ -66,6 +94,9 @@ static bool fill_target(xmlNode *disk, GError **error)
                 return false;
         if (!bus || (normalize_disk_index(dev) < 0 && !xml_child(disk, "address")))
                 return xml_error(error, target, "unknown disk name '%s'", quoted);
+        if (g_str_has_prefix(dev, "nvme") && strcmp(bus, "nvme") != 0)
+                return xml_error(error, target, "a disk of the name '%s' is on bus 'nvme', not on '%s'",
+                                 quoted, bus);
         return true;
 }
 

@@ -205,6 +205,7 @@ TABLE controller[] = {
         ACPI,
         ADDRESS,
         { "pcihole64", "?unit", .flags = VOID },
+        { "serial", .flags = VOID }, /* of 11.5 */
         {},
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Controllers: PCI and PCI Express ports and bridges, USB, SCSI, SATA, virtio-serial, ccid. What the machine
- * has built in (its root bus, IDE, the SATA controller of q35, the floppy controller of i440fx) is not made
- * again. Values only; any thread.
+ * Controllers: PCI and PCI Express ports and bridges, USB, SCSI, SATA, NVMe, virtio-serial, ccid. What the
+ * machine has built in (its root bus, IDE, the SATA controller of q35, the floppy controller of i440fx) is
+ * not made again. Values only; any thread.
  */
 #include "drivers/qemu/device-internal.h"
 
@@ -216,6 +216,16 @@ static bool describe_sata(struct device_list *list, const struct device_context 
                                   &controller->info, error);
 }
 
+/* Its disks are namespaces (device-disk.c), and numbered from 1 on. */
+static bool describe_nvme(struct device_list *list, const struct device_context *context,
+                          const struct domain_controller *controller, GError **error)
+{
+        json_t *device = device_new("nvme", controller->info.alias);
+
+        device_set_string(device, "serial", controller->serial);
+        return device_list_add_at(list, context, device, &controller->info, error);
+}
+
 static bool describe_ide(const struct device_context *context, const struct domain_controller *controller,
                          GError **error)
 {
@@ -259,6 +269,8 @@ bool device_describe_controller(struct device_list *list, const struct device_co
                 return describe_scsi(list, context, controller, error);
         case DOMAIN_CONTROLLER_SATA:
                 return describe_sata(list, context, controller, error);
+        case DOMAIN_CONTROLLER_NVME:
+                return describe_nvme(list, context, controller, error);
         case DOMAIN_CONTROLLER_IDE:
                 return describe_ide(context, controller, error);
         case DOMAIN_CONTROLLER_FDC:

@@ -265,6 +265,20 @@ static bool set_sata(json_t *device, const struct device_context *context, const
         return true;
 }
 
+static bool set_nvme(json_t *device, const struct device_context *context, const struct domain_disk *disk,
+                     GError **error)
+{
+        const struct domain_address_drive *drive = &disk->info.address.drive;
+        const struct domain_controller *controller =
+                device_find_controller(context, DOMAIN_CONTROLLER_NVME, drive->controller);
+
+        if (disk->info.address.type != DOMAIN_ADDRESS_DRIVE || !controller || !controller->info.alias)
+                return no_controller(disk, error);
+        device_set_string(device, "bus", controller->info.alias);
+        device_set_uint(device, "nsid", (uint64_t)drive->unit + 1);
+        return true;
+}
+
 static bool set_floppy(json_t *device, const struct domain_disk *disk)
 {
         bool addressed = disk->info.address.type == DOMAIN_ADDRESS_DRIVE;
@@ -312,6 +326,8 @@ static char *disk_driver(const struct domain_disk *disk, GError **error)
                 return g_strdup(cdrom ? "scsi-cd" : "usb-storage");
         case DOMAIN_BUS_FDC:
                 return g_strdup("floppy");
+        case DOMAIN_BUS_NVME:
+                return g_strdup("nvme-ns");
         default:
                 device_unsupported(error, "bus '%s' of disk '%s' is not supported",
                                    domain_bus_get_name(disk->bus), disk->target);
@@ -333,6 +349,8 @@ static bool set_place(struct device_list *list, json_t *device, const struct dev
                 return set_sata(device, context, disk, error);
         case DOMAIN_BUS_USB:
                 return set_usb(list, device, context, disk, error);
+        case DOMAIN_BUS_NVME:
+                return set_nvme(device, context, disk, error);
         default:
                 return set_floppy(device, disk);
         }
@@ -409,7 +427,8 @@ static bool check_facts(const struct domain_disk *disk, GError **error)
                 what = "<vendor> or <product>";
         else if (disk->removable != DOMAIN_SWITCH_ABSENT && disk->bus != DOMAIN_BUS_USB)
                 what = "removable";
-        else if ((disk->serial || disk->error_policy || disk->rerror_policy) && disk->bus == DOMAIN_BUS_FDC)
+        else if ((disk->serial || disk->error_policy || disk->rerror_policy) &&
+                 (disk->bus == DOMAIN_BUS_FDC || disk->bus == DOMAIN_BUS_NVME))
                 what = "<serial> or an error policy";
         if (!what)
                 return true;

@@ -147,7 +147,7 @@ static unsigned turn_of(unsigned row, const void *data)
                 [DOMAIN_CONTROLLER_SCSI] = 2,   [DOMAIN_CONTROLLER_SATA] = 3,
                 [DOMAIN_CONTROLLER_IDE] = 4,    [DOMAIN_CONTROLLER_VIRTIO_SERIAL] = 5,
                 [DOMAIN_CONTROLLER_FDC] = 6,    [DOMAIN_CONTROLLER_ISA] = 7,
-                [DOMAIN_CONTROLLER_XENBUS] = 8,
+                [DOMAIN_CONTROLLER_XENBUS] = 8, [DOMAIN_CONTROLLER_NVME] = 9,
         };
         const struct domain_controller *controller = data;
         unsigned first = row * (DOMAIN_CONTROLLER_LAST + 1);

@@ -245,6 +245,8 @@ static void add_disk(xmlNode *devices, const struct qemu_caps *caps, const struc
                 add_value(node, "usb");
         if (qemu_caps_has_type(caps, "ich9-ahci") && !machine->ccw)
                 add_value(node, "sata");
+        if (qemu_caps_has_type(caps, "nvme-ns") && !machine->ccw)
+                add_value(node, "nvme");
         add_virtio_models(disk, caps, "virtio-blk");
 }
 

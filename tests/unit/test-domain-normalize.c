@@ -148,6 +148,22 @@ static const struct {
         { "q35", "<currentMemory unit=\"foo\">1</currentMemory>", "", "<currentMemory>" },
         { "q35", "", DISK("vda", "") DISK("vda", ""), "two disks have the target 'vda'" },
         { "q35", "", DISK("foo", ""), "unknown disk name 'foo'" },
+        { "q35", "", DISK("nvme0", ""), "unknown disk name 'nvme0'" },
+        { "q35", "", DISK("nvme0n0", ""), "unknown disk name 'nvme0n0'" },
+        { "q35", "", DISK("nvme0n257", ""), "unknown disk name 'nvme0n257'" },
+        { "q35", "", DISK("nvme256n1", ""), "unknown disk name 'nvme256n1'" },
+        { "q35", "", DISK("nvme01n1", ""), "unknown disk name 'nvme01n1'" },
+        { "q35", "", DISK("nvme0n1p1", ""), "unknown disk name 'nvme0n1p1'" },
+        { "q35", "", DISK("nvme0n+1", ""), "unknown disk name 'nvme0n+1'" },
+        { "q35", "", DISK("nvmen1", ""), "unknown disk name 'nvmen1'" },
+        { "q35", "", DISK("nvme0n1", "<address type=\"drive\" unit=\"256\"/>"), "at most 255" },
+        { "q35", "", DISK("nvme0n1", "<address type=\"drive\" bus=\"1\"/>"), "at most 0" },
+        { "q35", "", DISK("nvme0n1", "<address type=\"pci\" slot=\"3\"/>"), "nvme disk needs an address" },
+        { "q35", "", DISK("nvme0n2", "") DISK("nvme0n1", "<address type=\"drive\" unit=\"1\"/>"),
+          "are both at unit 1, target 0, bus 0 of nvme controller 0" },
+        { "q35", "",
+          "<disk type=\"file\"><source file=\"/a\"/><target dev=\"nvme0n1\" bus=\"virtio\"/></disk>",
+          "a disk of the name 'nvme0n1' is on bus 'nvme', not on 'virtio'" },
         { "q35", "", "<disk><source file=\"/x\"/></disk>", "without a target" },
         { "q35", "", "<disk><target dev=\"vda\"/></disk>", "disk 'vda' has no source" },
         { "q35", "", DISK("hda", ""), "no ide controller" },
@@ -259,6 +275,46 @@ START_TEST(test_no_memory)
 
         ck_assert(!normal);
         ck_assert_str_eq(error->message, "XML error: the size of the memory is missing or zero (<memory>)");
+}
+END_TEST
+
+/* ---- NVMe ---- */
+
+/* A disk is the namespace that its name says; its controller comes with it and has a serial, as QEMU wants.
+ */
+START_TEST(test_namespaces)
+{
+        static const char *const parts[] = {
+                "<target dev='nvme0n256' bus='nvme'/>\n      <address type='drive' controller='0' bus='0' "
+                "target='0' unit='255'/>",
+                "<target dev='nvme2n1' bus='nvme'/>\n      <address type='drive' controller='2' bus='0' "
+                "target='0' unit='0'/>",
+                "<target dev='sda' bus='nvme'/>\n      <address type='drive' controller='0' bus='0' "
+                "target='0' "
+                "unit='0'/>",
+                "<controller type='nvme' index='0'>\n      <address type='pci' domain='0x0000' bus='0x04' "
+                "slot='0x00' function='0x0'/>\n      <serial>nvme0</serial>",
+                "<controller type='nvme' index='1'>\n      <address type='pci' domain='0x0000' bus='0x01' "
+                "slot='0x00' function='0x0'/>\n      <serial>S 1</serial>",
+                "<controller type='nvme' index='2'>\n      <address type='pci' domain='0x0000' bus='0x05' "
+                "slot='0x00' function='0x0'/>\n      <serial>nvme2</serial>",
+                "<serial>nvme3</serial>",
+        };
+        g_autofree char *text = domain_with(
+                "q35", "",
+                DISK("nvme2n1", "")
+                        DISK("nvme0n256", "") "<disk type=\"file\"><source file=\"/x\"/><target dev=\"sda\" "
+                                              "bus=\"nvme\"/></disk><controller type=\"nvme\" index=\"1\">"
+                                              "<serial>S 1</serial></controller>"
+                                              "<controller type=\"nvme\" index=\"3\"/>");
+        struct domain_machine machine = machine_for(text);
+        g_autofree char *first = normalize(text, &machine, NULL), *second = NULL;
+
+        ck_assert_ptr_nonnull(first);
+        for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++)
+                ck_assert_msg(strstr(first, parts[i]), "'%s' is not in %s", parts[i], first);
+        second = normalize(first, &machine, NULL);
+        ck_assert_str_eq(first, second);
 }
 END_TEST
 
@@ -508,5 +564,5 @@ START_TEST(test_too_many)
 }
 END_TEST
 
-CHECK_MAIN("domain-normalize", test_documents, test_refused, test_no_memory, test_random, test_no_bus,
-           test_virt, test_channels, test_no_channel, test_pseries, test_many, test_too_many)
+CHECK_MAIN("domain-normalize", test_documents, test_refused, test_no_memory, test_namespaces, test_random,
+           test_no_bus, test_virt, test_channels, test_no_channel, test_pseries, test_many, test_too_many)

@@ -187,6 +187,27 @@ START_TEST(test_driven)
 }
 END_TEST
 
+/* ---- what the guest sees as NVMe ---- */
+
+static const char emulated[] = HEAD(
+        "") "<controller type='nvme'><serial>A 1</serial></controller>"
+            "<disk type='file'><driver name='qemu' type='raw'/><source file='@DIR@/a.raw'/><target "
+            "dev='nvme0n2'/><boot order='1'/><blockio logical_block_size='4096' physical_block_size='4096'/>"
+            "</disk>" TAIL;
+
+/* Namespaces count from 1, and stand on a controller that is there before them. */
+START_TEST(test_emulated_nvme)
+{
+        if (!fixture_has_qemu())
+                return;
+        fixture_make_images();
+        expect(emulated, "{\"driver\":\"nvme\",\"id\":\"nvme0\",\"serial\":\"A 1\",\"bus\":\"pci.");
+        expect(emulated, "{\"driver\":\"nvme-ns\",\"id\":\"nvme0-0-1\",\"drive\":\"libvirt-1-format\","
+                         "\"bus\":\"nvme0\",\"nsid\":2,\"bootindex\":1,\"logical_block_size\":4096,"
+                         "\"physical_block_size\":4096}");
+}
+END_TEST
+
 /* ---- sharing ---- */
 
 #define SHARED(driver, more)                                                                                 \
@@ -224,6 +245,7 @@ int main(void)
         tcase_add_test(tcase, test_iothread_map);
         tcase_add_test(tcase, test_reservations);
         tcase_add_test(tcase, test_driven);
+        tcase_add_test(tcase, test_emulated_nvme);
         tcase_add_test(tcase, test_shared);
         suite_add_tcase(suite, tcase);
         runner = srunner_create(suite);

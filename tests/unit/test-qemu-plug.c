@@ -313,6 +313,7 @@ START_TEST(test_not_pluggable)
                           "<os><type machine='q35'>hvm</type></os><devices>"
                           "<disk><source file='@DIR@/a.raw'/><target dev='sda' bus='sata'/></disk>"
                           "<disk device='cdrom'><target dev='sdb' bus='scsi'/></disk>"
+                          "<disk><source file='@DIR@/b.raw'/><target dev='nvme0n1'/></disk>"
                           "<serial type='pty'/><graphics type='vnc'/>"
                           "</devices></domain>");
         g_autoptr(GError) error = NULL;
@@ -323,6 +324,7 @@ START_TEST(test_not_pluggable)
         ck_assert(!device_require_pluggable(DOMAIN_DEVICE_DISK, domain_def_find_disk(def, "sda"), &error));
         ck_assert_ptr_nonnull(strstr(error->message, "device 'sata0-0-0' (<disk>) cannot be plugged"));
         ck_assert(device_require_pluggable(DOMAIN_DEVICE_DISK, domain_def_find_disk(def, "sdb"), NULL));
+        ck_assert(!device_require_pluggable(DOMAIN_DEVICE_DISK, domain_def_find_disk(def, "nvme0n1"), NULL));
         ck_assert(!device_require_pluggable(DOMAIN_DEVICE_SERIAL, &def->devices.chars[0], NULL));
         ck_assert(!device_require_pluggable(DOMAIN_DEVICE_GRAPHICS, &def->devices.graphics[0], NULL));
         ck_assert(!device_require_pluggable(DOMAIN_DEVICE_MEMBALLOON, def->devices.memballoon, NULL));
