@@ -474,13 +474,13 @@ static void note_emulated(const struct domain_def *def, GPtrArray *noted)
 
                 if (interface->filter && domain_interface_is_emulated(interface->type))
                         g_ptr_array_add(noted,
-                                        g_strdup_printf("interface '%s' has a <filterref>, which is not for "
+                                        g_strdup_printf("an <interface> has a <filterref>, which is not for "
                                                         "type '%s'",
-                                                        interface->info.alias, type));
+                                                        type));
                 if (user && interface->source && g_strcmp0(interface->backend, "passt") != 0)
-                        g_ptr_array_add(noted, g_strdup_printf("interface '%s' has a <source dev='%s'>, "
+                        g_ptr_array_add(noted, g_strdup_printf("an <interface> has a <source dev='%s'>, "
                                                                "which is for <backend type='passt'>",
-                                                               interface->info.alias, interface->source));
+                                                               interface->source));
         }
 }
 
@@ -497,9 +497,8 @@ void domain_check_note_scope(const struct domain_def *def, GPtrArray *noted)
 
                 if (has_virtio(&input->virtio) && g_strcmp0(input->bus, "virtio") != 0)
                         g_ptr_array_add(noted,
-                                        g_strdup_printf("input device '%s' is not on bus 'virtio' and has "
-                                                        "a <driver> with iommu, ats, packed or page_per_vq",
-                                                        input->info.alias));
+                                        g_strdup("an <input> is not on bus 'virtio' and has a <driver> with "
+                                                 "iommu, ats, packed or page_per_vq"));
         }
         for (unsigned i = 0; i < devices->n_videos; i++) {
                 const struct domain_video *video = &devices->videos[i];
