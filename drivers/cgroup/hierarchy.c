@@ -253,11 +253,12 @@ bool hierarchy_make(const struct hierarchy *hierarchy, const char *path)
                         continue;
                 parent = g_steal_pointer(&directory);
                 directory = g_build_filename(parent, names[i], NULL);
-                if (access(directory, F_OK) == 0)
-                        continue;
-                hierarchy_pass_on(hierarchy, parent, ~0U);
-                if (mkdir(directory, 0755) < 0 && errno != EEXIST)
-                        return false;
+                if (access(directory, F_OK) < 0) {
+                        hierarchy_pass_on(hierarchy, parent, ~0U);
+                        if (mkdir(directory, 0755) < 0 && errno != EEXIST)
+                                return false;
+                }
+                /* Whoever made it just now may not have come to that. */
                 fill_in(hierarchy, parent, directory);
         }
         return true;

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -94,6 +95,42 @@ START_TEST(test_mounts)
         hierarchies_clear(&all);
         hierarchies_parse(&all, "torn\n31 24 0:27 / - cgroup\n - cgroup2 x y\n");
         ck_assert_uint_eq(all.count, 0);
+}
+END_TEST
+
+/* Another start has made the group, and not come to what it is of no use without. */
+START_TEST(test_half_made)
+{
+        static const char *const files[] = { "cpuset.cpus", "cpuset.mems", "machine/cpuset.cpus",
+                                             "machine/cpuset.mems" };
+        static const char *const texts[] = { "0-1\n", "0\n", "\n", "\n" };
+        static const char *const wanted[] = { "0-1\n", "0\n", "0-1", "0" };
+        g_autofree char *root = g_dir_make_tmp("virtbus-cgroup-XXXXXX", NULL),
+                        *mounts = g_strdup_printf("33 24 0:29 / %s rw - cgroup cgroup rw,cpuset\n", root),
+                        *machine = g_build_filename(root, "machine", NULL),
+                        *own = g_build_filename(machine, "x", NULL);
+        struct hierarchies all;
+
+        ck_assert_int_eq(mkdir(machine, 0700), 0);
+        for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
+                g_autofree char *path = g_build_filename(root, files[i], NULL);
+
+                ck_assert(g_file_set_contents(path, texts[i], -1, NULL));
+        }
+        hierarchies_parse(&all, mounts);
+        ck_assert_uint_eq(all.count, 1);
+        ck_assert(hierarchy_make(&all.list[0], "/machine/x"));
+        ck_assert_int_eq(rmdir(own), 0);
+        for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
+                g_autofree char *path = g_build_filename(root, files[i], NULL), *text = NULL;
+
+                ck_assert(g_file_get_contents(path, &text, NULL, NULL));
+                ck_assert_int_eq(strncmp(text, wanted[i], strlen(wanted[i])), 0);
+                unlink(path);
+        }
+        rmdir(machine);
+        rmdir(root);
+        hierarchies_clear(&all);
 }
 END_TEST
 
@@ -575,6 +612,6 @@ START_TEST(test_without)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("cgroup", setup, teardown, test_mounts, test_names, test_partitions, test_life,
-                   test_life_in_partition, test_devices, test_two_of_a_name, test_a_sweep, test_a_busy_group,
-                   test_without)
+CHECK_MAIN_FIXTURE("cgroup", setup, teardown, test_mounts, test_half_made, test_names, test_partitions,
+                   test_life, test_life_in_partition, test_devices, test_two_of_a_name, test_a_sweep,
+                   test_a_busy_group, test_without)
