@@ -458,7 +458,7 @@ START_TEST(test_late_for_a_dead_agent)
                 tell("again 0");
                 harness_wait_until(is_held, NULL, "the guest is about to be asked for the device");
         }
-        tell(asked_before ? "pass" : "drop");
+        tell(asked_before ? "alone" : "drop");
         harness_start_agent(harness);
         harness_wait_until(comes, (void *)kind, "the device can come again");
         detach(kind);

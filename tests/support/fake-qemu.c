@@ -60,7 +60,9 @@ struct fake {
         char late[512];
         char held_id[32];   /* has been held, and is answered before anything else is read */
         char leaves_id[32]; /* of the last device_del, until the device has gone; "": none */
-        int descriptor;     /* came with the command; -1: none */
+        bool alone; /* nothing more is heard from the agent, and when the device has gone the next one comes
+                     */
+        int descriptor; /* came with the command; -1: none */
 };
 
 struct fault {
@@ -321,8 +323,9 @@ static void copy_member(const char *line, const char *key, char *value, size_t s
  * at a reset in the first milliseconds of a guest), and commands that come to grief. The file of -D says
  * which: "N refuse", "N deny" and "N hold" let N more of them pass; the next is refused, or answered as if
  * the guest did not let go, or held with all that comes behind it ("held") until the file says "pass" or
- * "drop", or "again N", which is "pass" and then "N hold". "N stall" is "N refuse" and then "0 hold". "ask
- * hold" holds the next question for the guest's state. A file that is empty lets all pass.
+ * "drop", or "again N", which is "pass" and then "N hold", or "alone": "pass", and when the next device has
+ * gone the agent, which is gone as well, is not heard any more. "N stall" is "N refuse" and then "0 hold".
+ * "ask hold" holds the next question for the guest's state. A file that is empty lets all pass.
  */
 
 #define RESET_ID "\"fake\""
@@ -369,10 +372,11 @@ static bool hold(struct fake *fake, const char *id)
         bool again = false;
 
         write_word(fake, word);
-        while (strcmp(word, "pass") != 0 && strcmp(word, "drop") != 0 && !again) {
+        while (strcmp(word, "pass") != 0 && strcmp(word, "drop") != 0 && !fake->alone && !again) {
                 usleep(10000);
                 read_word(fake, word);
                 again = sscanf(word, "again %u", &later) == 1;
+                fake->alone = strcmp(word, "alone") == 0;
         }
         snprintf(next, sizeof(next), "%u hold", later);
         write_word(fake, again ? next : "");
@@ -612,8 +616,9 @@ static void pass_on(struct fake *fake)
 {
         for (;;) {
                 struct pollfd fds[] = { { fake->agent.fd, POLLIN, 0 }, { fake->qemu.fd, POLLIN, 0 } };
+                bool leaves = fake->alone && fake->leaves_id[0];
 
-                if (fake->held_id[0])
+                if (fake->held_id[0] || leaves)
                         fds[0].fd = -1;
                 if (poll(fds, 2, -1) < 0 && errno != EINTR)
                         exit(1);
@@ -621,6 +626,10 @@ static void pass_on(struct fake *fake)
                         read_lines(fake, &fake->agent, handle_agent_line);
                 if (fds[1].revents && fds[1].fd == fake->qemu.fd)
                         read_lines(fake, &fake->qemu, handle_qemu_line);
+                if (leaves && !fake->leaves_id[0]) {
+                        fake->alone = false;
+                        meet_next_agent(fake);
+                }
         }
 }
 
