@@ -47,7 +47,7 @@ static void start_emulator(void)
         const char *dir = g_getenv("VIRTBUS_GUEST_DIR");
         g_autofree char *program = find_emulator(), *type = find_type();
         g_autofree char *
-                kernel = g_build_filename(dir, "vmlinuz", NULL),
+                kernel = g_build_filename(dir, "vmlinux", NULL),
                *initrd = g_build_filename(dir, "initrd.img", NULL),
                *serial = g_strdup_printf("file,id=charserial0,path=%s", console),
                *mon = g_strdup_printf("socket,id=charmonitor,path=%s,server=on,wait=off", monitor),
@@ -75,7 +75,7 @@ static void start_emulator(void)
                 "-initrd",
                 initrd,
                 "-append",
-                "console=ttyS0 quiet no_timer_check virtbus.action=watch",
+                GUEST_LINE "watch",
                 "-chardev",
                 serial,
                 "-device",
@@ -132,9 +132,9 @@ static char *domain_xml(int id)
                 "<domain type='%s'%s><name>adopted</name><uuid>" UUID "</uuid>"
                 "<memory unit='KiB'>131072</memory><currentMemory unit='KiB'>131072</currentMemory>"
                 "<vcpu placement='static'>1</vcpu>"
-                "<os><type arch='x86_64' machine='q35'>hvm</type><kernel>%s/vmlinuz</kernel>"
-                "<initrd>%s/initrd.img</initrd><cmdline>console=ttyS0 quiet no_timer_check "
-                "virtbus.action=watch</cmdline></os><features><acpi/></features><clock offset='utc'/>"
+                "<os><type arch='x86_64' machine='q35'>hvm</type><kernel>%s/vmlinux</kernel>"
+                "<initrd>%s/initrd.img</initrd><cmdline>" GUEST_LINE
+                "watch</cmdline></os><features><acpi/></features><clock offset='utc'/>"
                 "<on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>"
                 "<devices><emulator>%s</emulator><disk type='file' device='disk'>"
                 "<driver name='qemu' type='raw'/><source file='%s'%s</source><backingStore/>"

@@ -147,7 +147,7 @@ static char *read_document(const char *name, const char *folder)
 {
         g_autofree char *path = g_strdup_printf("%s/tests/guest/documents/%s.xml",
                                                 g_getenv("VIRTBUS_SOURCE_DIR"), name),
-                        *kernel = g_build_filename(g_getenv("VIRTBUS_GUEST_DIR"), "vmlinuz", NULL),
+                        *kernel = g_build_filename(g_getenv("VIRTBUS_GUEST_DIR"), "vmlinux", NULL),
                         *initrd = g_build_filename(g_getenv("VIRTBUS_GUEST_DIR"), "initrd.img", NULL);
         char *text = NULL;
 

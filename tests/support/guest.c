@@ -98,9 +98,9 @@ char *guest_linux_xml(const char *name, const char *console, const char *action)
 
         return g_strdup_printf(
                 "<domain type='%s'><name>%s</name><memory unit='MiB'>128</memory><vcpu>1</vcpu>"
-                "<os><type machine='q35'>hvm</type><kernel>%s/vmlinuz</kernel>"
+                "<os><type machine='q35'>hvm</type><kernel>%s/vmlinux</kernel>"
                 "<initrd>%s/initrd.img</initrd>"
-                "<cmdline>console=ttyS0 quiet no_timer_check virtbus.action=%s</cmdline></os>"
+                "<cmdline>" GUEST_LINE "%s</cmdline></os>"
                 "<features><acpi/></features><devices><controller type='usb' model='none'/>"
                 "<serial type='file'><source path='%s'/></serial>"
                 "<memballoon model='none'/></devices></domain>",

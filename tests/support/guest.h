@@ -58,6 +58,12 @@ char *guest_logged_xml(const char *suffix, const char *devices);
 /* How often its QEMU has been told something with that text in it, by now. */
 unsigned guest_count_told(const struct harness *harness, const char *suffix, const char *text);
 /*
+ * The line of the Linux guest's kernel, and its action behind it. Without random addresses an emulator need
+ * not translate each program anew; the others are work that takes an emulated processor most of a second.
+ */
+#define GUEST_LINE                                                                                           \
+        "console=ttyS0 quiet no_timer_check norandmaps mitigations=off cryptomgr.notests virtbus.action="
+/*
  * The Linux guest: its serial console is written to the file `console`, and it does `action` (idle, watch,
  * count, write, sleep, poweroff, reboot, panic) once it has printed "virtbus-guest: ready" there.
  */
