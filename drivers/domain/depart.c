@@ -92,7 +92,7 @@ static bool begin(struct operation *op, GError **error)
         departure->id = state->id;
         departure->note.runs = state->state == DOMAIN_RUNNING;
         domain->work = DEPART_WORK;
-        domain->departs = true;
+        domain->departs = domain->may_run = true;
         return true;
 }
 
@@ -146,6 +146,19 @@ bool domain_departure_pause(struct domain *domain, GError **error)
         return true;
 }
 
+bool domain_departure_let_run(struct domain *domain, GError **error)
+{
+        const struct domain_driver_ops *ops = domain->driver->ops;
+        struct domain_departure *departure = domain->departure;
+
+        if (!departure)
+                return ops->resume(domain, error);
+        if (!ops->depart_let_run(departure, error))
+                return false;
+        departure->note.runs = true;
+        return true;
+}
+
 static bool pause_guest(struct operation *op, GError **error)
 {
         struct domain_departure *departure = departure_of(op);
@@ -156,6 +169,7 @@ static bool pause_guest(struct operation *op, GError **error)
                 return false;
         departure->note.runs =
                 state->state == DOMAIN_RUNNING || (departure->note.runs && is_paused_for_it(state));
+        domain->may_run = departure->flags & DOMAIN_MIGRATE_LIVE;
         return departure->flags & DOMAIN_MIGRATE_LIVE || state->state != DOMAIN_RUNNING ||
                domain_departure_pause(domain, error);
 }
@@ -214,7 +228,7 @@ static void leave(struct operation *op)
 
         ops_of(op)->depart_free(departure);
         domain->departure = NULL;
-        domain->departs = false;
+        domain->departs = domain->may_run = false;
         if (!depart_is_there(departure))
                 return;
         if (departure->whereabouts == DOMAIN_IS_HERE) {
@@ -248,6 +262,7 @@ static bool write_note(struct operation *op, GError **error)
         struct domain *domain = domain_of(op);
 
         domain->departure = NULL;
+        domain->may_run = false;
         if (!depart_require_there(departure, error))
                 return false;
         departure->note.runs = departure->note.runs && is_paused_for_it(domain_get_current(domain));

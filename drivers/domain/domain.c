@@ -278,7 +278,7 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
         takings_give_back(g_steal_pointer(&domain->takings));
         managed_state_take_active(&state->base, NULL);
         domain->work = NULL;
-        domain->departs = false;
+        domain->departs = domain->may_run = false;
         g_clear_pointer(&domain->arrival, domain_arrival_free);
         state->has_image = domain->has_save;
         state->resumes = domain->has_save && domain->save_resumes;

@@ -109,6 +109,7 @@ struct domain {
         uint64_t speed_mib_s; /* of its migrations, as somebody has set it; 0: nobody has */
         const char *work; /* const; what an operation does with the guest meanwhile ("save"), NULL: nothing */
         bool departs;     /* that is a migration to another host, for which its guest may be paused */
+        bool may_run;     /* and let go on */
         struct domain_arrival *arrival; /* owned; the guest is on its way here (migrate.h), NULL: it is not */
         struct domain_departure
                 *departure;        /* borrowed from the operation; it is on its way elsewhere, or NULL */

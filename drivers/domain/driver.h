@@ -356,6 +356,11 @@ struct domain_driver_ops {
         void (*depart_cancel)(struct domain_departure *departure);
         /* While its state goes over: the other side's CPUs may run before all of it is there. */
         bool (*depart_switch)(struct domain_departure *departure, GError **error);
+        /*
+         * Likewise: its guest, which is paused, goes on here until it is elsewhere. NULL: it does not.
+         * Errors: it is about to be elsewhere.
+         */
+        bool (*depart_let_run)(struct domain_departure *departure, GError **error);
         /* Passive: the rest goes over, of a guest that has left that way. An error: it does not. */
         bool (*depart_follow)(struct domain_departure *departure, GError **error);
         /* Passive: the same of one whose way was cut, from now on to departure->uri. */

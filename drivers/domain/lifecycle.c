@@ -322,8 +322,9 @@ static bool resume_work(struct managed *object, void *data, GError **error)
 {
         struct domain *domain = domain_from(object);
         const struct domain_state *state = domain_get_current(domain);
+        bool departs = domain->departs && domain->may_run && ops_of(domain)->depart_let_run;
 
-        if (!managed_require_active(object, error) || !domain_require_idle(domain, error))
+        if (!managed_require_active(object, error) || (!departs && !domain_require_idle(domain, error)))
                 return false;
         if (state->state == DOMAIN_RUNNING)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
@@ -336,7 +337,7 @@ static bool resume_work(struct managed *object, void *data, GError **error)
         if (ops_of(domain)->depart_get_note && ops_of(domain)->depart_get_note(domain) &&
             !ops_of(domain)->depart_note(domain, NULL, error))
                 return false;
-        if (!ops_of(domain)->resume(domain, error))
+        if (departs ? !domain_departure_let_run(domain, error) : !ops_of(domain)->resume(domain, error))
                 return false;
         domain_transition(domain, DOMAIN_RUNNING, DOMAIN_RUNNING_UNPAUSED, DOMAIN_EVENT_RESUMED,
                           DOMAIN_EVENT_RESUMED_UNPAUSED);

@@ -65,6 +65,8 @@ GArray *domain_describe_pin(const struct domain *domain, const struct domain_def
 
 /* Lane: pauses a guest that runs for its migration to another host (depart.c). */
 bool domain_departure_pause(struct domain *domain, GError **error);
+/* Lane: lets a guest that is paused on its way go on here until it is elsewhere; domain->may_run. */
+bool domain_departure_let_run(struct domain *domain, GError **error);
 
 /* Lane: fails with ERROR_OPERATION_INVALID, naming it, while an operation works with the guest. */
 bool domain_require_idle(const struct domain *domain, GError **error);

@@ -190,6 +190,14 @@ bool depart_switch(struct domain_departure *departure, GError **error)
         return guest_job_start_postcopy(&work->job, error);
 }
 
+bool depart_let_run(struct domain_departure *departure, GError **error)
+{
+        struct work *work = departure->work;
+
+        return guest_get_monitor(guest_of(domain_of(departure)), error) &&
+               guest_job_let_run(&work->job, error);
+}
+
 /* Also by an agent that finds it so. */
 bool depart_follow_on(struct domain_departure *departure, GError **error)
 {

@@ -9,6 +9,7 @@
 bool depart_check(struct domain *domain, bool *whole_cpu, GError **error);
 bool depart_begin(struct domain_departure *departure, GError **error);
 bool depart_switch(struct domain_departure *departure, GError **error);
+bool depart_let_run(struct domain_departure *departure, GError **error);
 bool depart_follow_on(struct domain_departure *departure, GError **error);
 bool depart_resume(struct domain_departure *departure, GError **error);
 bool depart_cut(struct domain *domain, GError **error);

@@ -293,6 +293,7 @@ static const struct domain_driver_ops qemu_ops = {
         .depart_begin = depart_begin,
         .depart_cancel = depart_cancel,
         .depart_switch = depart_switch,
+        .depart_let_run = depart_let_run,
         .depart_follow = depart_follow_on,
         .depart_resume = depart_resume,
         .depart_cut = depart_cut,

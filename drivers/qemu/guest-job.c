@@ -329,7 +329,7 @@ static void heed_migration(const json_t *info, void *data)
                 ask_later(job);
                 wait_before_switch(job, status);
         } else if (strcmp(status, "completed") == 0)
-                let_go(job, NULL);
+                let_go(job, job->failure ? judge(job, "") : NULL);
         else
                 let_go(job, judge(job, *problem ? problem : status));
 }
@@ -512,6 +512,50 @@ static void heed_cancel(const json_t *result, const GError *error, void *data)
         /* The event that it is over may have come before. */
         job->call = 0;
         ask(job);
+}
+
+/* Has QEMU sent all of the guest? Not known is that it may have. */
+static bool may_be_over(const struct guest *guest)
+{
+        json_t *info = NULL;
+        bool over;
+
+        if (!qmp_execute(guest->qmp, "query-migrate", NULL, QMP_TIMEOUT_MS, &info, NULL))
+                return true;
+        over = guest_job_is_over(qmp_get_text(info, "status"));
+        json_decref(info);
+        return over;
+}
+
+/*
+ * QEMU refuses "cont" from when it stops the guest for the switch until it has told that all is over, and
+ * takes it again behind that: then what has gone over is not what the guest is any more, and it is here. So
+ * it is when QEMU does not answer in time: it may do it at any moment.
+ */
+bool guest_job_let_run(struct guest_job *job, GError **error)
+{
+        const struct guest *guest = guest_of((struct domain *)job->op->object);
+        g_autoptr(GError) failure = NULL;
+        uint64_t id;
+
+        if (!job->route || job->waits || job->postcopy || job->cancelled || job->over)
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_INVALID,
+                                 "%s goes on when its migration is over, which is about to be", guest->who);
+        id = qmp_send(guest->qmp, "cont", NULL);
+        if (!qmp_receive(guest->qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, &failure)) {
+                if (!error_is(failure, ERROR_OPERATION_FAILED))
+                        guest_job_fail(job, make_error(job, ERROR_OPERATION_FAILED,
+                                                       "has failed: QEMU has not answered whether the guest "
+                                                       "was let go on, and may do it yet"));
+                g_propagate_error(error, g_steal_pointer(&failure));
+                return false;
+        }
+        qmp_claim_events(guest->qmp, id, "RESUME");
+        if (!job->uri && may_be_over(guest))
+                guest_job_fail(job, make_error(job, ERROR_OPERATION_FAILED,
+                                               "has failed: the guest was let go on when it was about to be "
+                                               "elsewhere, and runs here"));
+        return true;
 }
 
 static void heed_switch(const json_t *result, const GError *error, void *data)

@@ -72,6 +72,11 @@ bool guest_job_begin_following(struct guest_job *job, struct operation *op, GErr
 /* Likewise, by way of uri, when the one before is cut. */
 bool guest_job_begin_resuming(struct guest_job *job, struct operation *op, const char *uri, GError **error);
 
+/*
+ * A guest that is paused on its way goes on where it is, as long as it is. If QEMU has just sent the last of
+ * it, the migration fails. Errors: it is about to be elsewhere; QEMU's, which refuses it while it sends that.
+ */
+bool guest_job_let_run(struct guest_job *job, GError **error);
 /* A migration that waits goes on. */
 void guest_job_switch(struct guest_job *job);
 /* A migration ends, with that error (taken), unless it is over. */

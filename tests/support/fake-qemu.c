@@ -325,7 +325,8 @@ static void copy_member(const char *line, const char *key, char *value, size_t s
  * the guest did not let go, or held with all that comes behind it ("held") until the file says "pass" or
  * "drop", or "again N", which is "pass" and then "N hold", or "alone": "pass", and when the next device has
  * gone the agent, which is gone as well, is not heard any more. "N stall" is "N refuse" and then "0 hold".
- * "ask hold" holds the next question for the guest's state. A file that is empty lets all pass.
+ * "ask hold" holds the next question for the guest's state, "run hold" the next "cont". A file that is empty
+ * lets all pass.
  */
 
 #define RESET_ID "\"fake\""
@@ -448,9 +449,13 @@ static bool judge(struct fake *fake, const char *line, const char *id)
 static bool judge_question(struct fake *fake, const char *command, const char *id)
 {
         char word[32];
+        const char *held;
 
         read_word(fake, word);
-        return strcmp(word, "ask hold") != 0 || strcmp(command, "\"query-status\"") != 0 || hold(fake, id);
+        held = strcmp(word, "ask hold") == 0   ? "\"query-status\""
+               : strcmp(word, "run hold") == 0 ? "\"cont\""
+                                               : "";
+        return strcmp(command, held) != 0 || hold(fake, id);
 }
 
 /* The agent has gone, and the next one comes: the real QEMU greets it. */

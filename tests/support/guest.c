@@ -237,19 +237,33 @@ static char *read_line(int fd)
         return g_string_free(line, FALSE);
 }
 
-void guest_tell_monitor(const char *socket_path, const char *command, const char *awaited, const char *too)
+int guest_open_monitor(const char *socket_path)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        bool done = false;
 
         g_strlcpy(address.sun_path, socket_path, sizeof(address.sun_path));
         ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-        dprintf(fd, "{'execute': 'qmp_capabilities'}\n%s\n", command);
+        dprintf(fd, "{'execute': 'qmp_capabilities'}\n");
+        return fd;
+}
+
+void guest_tell_open_monitor(int fd, const char *command, const char *awaited, const char *too)
+{
+        bool done = false;
+
+        dprintf(fd, "%s\n", command);
         while (!done) {
                 g_autofree char *line = read_line(fd);
 
                 done = strstr(line, awaited) && strstr(line, too);
         }
+}
+
+void guest_tell_monitor(const char *socket_path, const char *command, const char *awaited, const char *too)
+{
+        int fd = guest_open_monitor(socket_path);
+
+        guest_tell_open_monitor(fd, command, awaited, too);
         close(fd);
 }

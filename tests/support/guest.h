@@ -76,7 +76,11 @@ char *guest_start(struct client *client, char *xml);
 /* Calls the member of org.libvirt.Domain, without arguments or with flags; it has to succeed. */
 void guest_do(struct client *client, const char *path, const char *member);
 void guest_do_flags(struct client *client, const char *path, const char *member, unsigned flags);
-/* Gives a command on a monitor of QEMU's, and reads until a line has each of two texts. */
+/* A connection to a monitor of QEMU's, to be closed. */
+int guest_open_monitor(const char *socket_path);
+/* Gives a command there, and reads until a line has each of two texts. */
+void guest_tell_open_monitor(int fd, const char *command, const char *awaited, const char *too);
+/* All of that. */
 void guest_tell_monitor(const char *socket_path, const char *command, const char *awaited, const char *too);
 /* Its state now; reason may be NULL. */
 int guest_get_state(struct client *client, const char *path, int *reason);
