@@ -9,6 +9,7 @@
 #include "base/lane.h"
 #include "base/log.h"
 #include "base/store.h"
+#include "drivers/domain/depart-private.h"
 #include "drivers/domain/guest-agent.h"
 #include "drivers/domain/model.h"
 
@@ -243,13 +244,24 @@ void domain_reset(struct domain *domain, unsigned flags, managed_done done, void
         run(domain, reset_work, flags, 0, "Reset", done, data);
 }
 
+/* What saves or dumps a guest stops it and lets it go on by itself; with libvirt both would wait for that. */
+static bool require_idle_for(const struct domain *domain, const char *member, GError **error)
+{
+        if (!domain->work || strcmp(domain->work, DEPART_WORK) == 0)
+                return domain_require_idle(domain, error);
+        return error_set(
+                error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                "domain '%s' is busy with '%s': call %s when that is over; AbortJob ends it where it can",
+                managed_get_current_name(&domain->base), domain->work, member);
+}
+
 static bool suspend_work(struct managed *object, void *data, GError **error)
 {
         struct domain *domain = domain_from(object);
         const struct domain_state *state = domain_get_current(domain);
 
         if (!managed_require_active(object, error) ||
-            (!domain->departs && !domain_require_idle(domain, error)))
+            (!domain->departs && !require_idle_for(domain, "Suspend", error)))
                 return false;
         if (state->state == DOMAIN_PAUSED)
                 return true;
@@ -324,7 +336,8 @@ static bool resume_work(struct managed *object, void *data, GError **error)
         const struct domain_state *state = domain_get_current(domain);
         bool departs = domain->departs && domain->may_run && ops_of(domain)->depart_let_run;
 
-        if (!managed_require_active(object, error) || (!departs && !domain_require_idle(domain, error)))
+        if (!managed_require_active(object, error) ||
+            (!departs && !require_idle_for(domain, "Resume", error)))
                 return false;
         if (state->state == DOMAIN_RUNNING)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,

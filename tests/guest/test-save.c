@@ -572,7 +572,10 @@ START_TEST(test_aborted)
         client_forget_signals(client);
         client_send(client, &answer, path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
         client_wait_event(client, path, EVENT_SUSPENDED, -1);
-        client_fails(client, LIBVIRT_ERROR, "*is busy with 'save'", path, DOMAIN_INTERFACE, "Resume", NULL);
+        client_fails(client, LIBVIRT_ERROR, "*is busy with 'save': call Resume when that is over;*", path,
+                     DOMAIN_INTERFACE, "Resume", NULL);
+        client_fails(client, LIBVIRT_ERROR, "*is busy with 'save': call Suspend when that is over;*", path,
+                     DOMAIN_INTERFACE, "Suspend", NULL);
         guest_do(client, path, "AbortJob");
         client_wait_answer(client, &answer);
         ck_assert_ptr_nonnull(answer.error);

@@ -95,7 +95,12 @@ START_TEST(meanwhile)
         wait_for_step("save-begin ");
         domain_resume(web, fake_driver_done, &outcome);
         fake_driver_expect(fake, &outcome,
-                           "Requested operation is not valid: domain 'web' is busy with 'save'");
+                           "Requested operation is not valid: domain 'web' is busy with 'save': call Resume "
+                           "when that is over; AbortJob ends it where it can");
+        domain_suspend(web, fake_driver_done, &outcome);
+        fake_driver_expect(fake, &outcome,
+                           "Requested operation is not valid: domain 'web' is busy with 'save': call Suspend "
+                           "when that is over; AbortJob ends it where it can");
         domain_set_memory(web, 32768, DOMAIN_AFFECT_LIVE, fake_driver_done, &outcome);
         fake_driver_expect(fake, &outcome,
                            "Requested operation is not valid: domain 'web' is busy with 'save'");
