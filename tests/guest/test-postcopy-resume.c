@@ -69,6 +69,40 @@ START_TEST(test_it_goes_on)
 }
 END_TEST
 
+/* By two at once, of one caller (_i 0) or of two: one has it go on, the other is told so, and nothing is
+ * lost. */
+START_TEST(test_two_want_it_to_go_on)
+{
+        struct client_answer answers[2] = { 0 };
+        struct client *clients[2];
+        const char *refusal;
+        struct move move;
+
+        if (!move_halve(&move, there.uri, 0))
+                return;
+        clients[0] = here.client;
+        clients[1] = _i == 0 ? here.client : harness_connect(here.harness);
+        for (unsigned i = 0; i < 2; i++)
+                client_send(clients[i], &answers[i], move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                            there.uri, 2, "bandwidth.postcopy", "t", (uint64_t)1000, "migrate_uri", "s",
+                            "tcp:" LISTEN, LIVE | POSTCOPY | POSTCOPY_RESUME);
+        for (unsigned i = 0; i < 2; i++)
+                client_wait_answer(clients[i], &answers[i]);
+        ck_assert_msg(!answers[0].error != !answers[1].error, "%s, %s", answers[0].error, answers[1].error);
+        refusal = answers[0].error ? answers[0].error : answers[1].error;
+        /* A host that is busy may hear the second when all is over. */
+        ck_assert_msg(strstr(refusal, "'linux' is busy with 'migration'") ||
+                              strstr(refusal, "'linux' is not running"),
+                      "%s", refusal);
+        expect_whole(&move);
+        if (clients[1] != here.client)
+                client_free(clients[1]);
+        for (unsigned i = 0; i < 2; i++)
+                g_free(answers[i].error);
+        move_clear(&move);
+}
+END_TEST
+
 /* By somebody who sees that nothing moves, while the other side waits for what comes by the old way. */
 START_TEST(test_it_is_interrupted)
 {
@@ -534,6 +568,7 @@ int main(void)
         tcase_set_timeout(resumptions, 300);
         tcase_add_checked_fixture(resumptions, sides_set_up, sides_tear_down);
         tcase_add_test(resumptions, test_it_goes_on);
+        tcase_add_loop_test(resumptions, test_two_want_it_to_go_on, 0, 2);
         tcase_add_test(resumptions, test_it_is_interrupted);
         tcase_add_test(resumptions, test_nothing_is_missing);
         tcase_add_test(resumptions, test_it_is_told_that_nothing_is_missing);
