@@ -153,34 +153,55 @@ static bool has_same_numbers(const struct domain_iotune *one, const struct domai
         return true;
 }
 
-/* Has the object these numbers already, as far as the disk was behind it? */
-static bool had_numbers(const struct domain_disk *before, const char *id, const struct domain_iotune *tune)
+/* The numbers of a group that is there, by whichever disk is behind it; NULL: none is. */
+static const struct domain_iotune *find_numbers(const struct guest *guest, const char *id)
 {
-        for (const struct domain_iotune *old = before->iotune; old; old = old->next) {
-                g_autofree char *old_id = device_throttle_id(before, old);
+        const struct domain_devices *devices = &get_def(guest)->devices;
 
-                if (strcmp(old_id, id) == 0)
-                        return has_same_numbers(old, tune);
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                const struct domain_disk *disk = &devices->disks[i];
+
+                for (const struct domain_iotune *tune = disk->iotune; tune; tune = tune->next) {
+                        g_autofree char *other = device_throttle_id(disk, tune);
+
+                        if (strcmp(other, id) == 0)
+                                return tune;
+                }
         }
-        return false;
+        return NULL;
 }
 
-/* Of the groups that are there: all but those that come. */
+/* to: the group's numbers from now on; taken. */
+static bool set_limits(const struct limits *limits, const char *id, json_t *to, GError **error)
+{
+        g_autofree char *path = g_strconcat("/objects/", id, NULL);
+
+        return qmp_execute(limits->guest->qmp, "qom-set",
+                           json_pack("{s:s, s:s, s:o}", "path", path, "property", "limits", "value", to),
+                           plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
+}
+
+/*
+ * Of the groups that after is in: all but those that come. back: they become again what they were, those of
+ * others that it was to be with as well.
+ */
 static bool set_numbers(const struct limits *limits, const struct device_list *come,
-                        const struct domain_disk *before, const struct domain_disk *after, GError **error)
+                        const struct domain_disk *before, const struct domain_disk *after, bool back,
+                        GError **error)
 {
         const struct domain_iotune *tune = device_has_throttle(after) ? after->iotune : NULL;
 
         for (; tune; tune = tune->next) {
-                g_autofree char *id = device_throttle_id(after, tune), *path = NULL;
+                g_autofree char *id = device_throttle_id(after, tune);
+                const struct domain_iotune *old = find_numbers(limits->guest, id);
 
-                if (has_group(come, id) || had_numbers(before, id, tune))
+                if (has_group(come, id) || !old || has_same_numbers(old, tune))
                         continue;
-                path = g_strconcat("/objects/", id, NULL);
-                if (!qmp_execute(limits->guest->qmp, "qom-set",
-                                 json_pack("{s:s, s:s, s:o}", "path", path, "property", "limits", "value",
-                                           describe_numbers(before, after, tune)),
-                                 plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error))
+                if (!set_limits(limits, id,
+                                back ? describe_numbers(after, before, old)
+                                     : describe_numbers(before, after, tune),
+                                error) &&
+                    !back)
                         return false;
         }
         return true;
@@ -211,18 +232,30 @@ static bool set_groups(const struct limits *limits, const struct device_list *be
                            plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
 }
 
+/* As it was; of what was not answered in time nobody knows whether it has come about. */
+static void move_back(const struct limits *limits, const struct device_list *come,
+                      const struct domain_disk *before, const struct domain_disk *after, bool drive)
+{
+        lane_shield(limits->guest->domain->base.lane);
+        if (drive)
+                set_drive(limits, limits->before, NULL);
+        set_groups(limits, limits->after, limits->before, NULL);
+        set_numbers(limits, come, before, after, true, NULL);
+}
+
 /* What is there already, for the one disk in place of the other; what does not come about is as it was. */
 static bool move(const struct limits *limits, const struct device_list *come,
                  const struct domain_disk *before, const struct domain_disk *after, GError **error)
 {
-        if (set_numbers(limits, come, before, after, error) &&
-            set_groups(limits, limits->before, limits->after, error) &&
-            (g_strcmp0(get_drive(limits->before), get_drive(limits->after)) == 0 ||
-             set_drive(limits, limits->after, error)))
+        bool drive = g_strcmp0(get_drive(limits->before), get_drive(limits->after)) != 0;
+        g_autoptr(GError) failure = NULL;
+
+        if (set_numbers(limits, come, before, after, false, &failure) &&
+            set_groups(limits, limits->before, limits->after, &failure) &&
+            (!drive || set_drive(limits, limits->after, &failure)))
                 return true;
-        lane_shield(limits->guest->domain->base.lane);
-        set_groups(limits, limits->after, limits->before, NULL);
-        set_numbers(limits, come, after, before, NULL);
+        move_back(limits, come, before, after, drive && !error_is(failure, ERROR_OPERATION_FAILED));
+        g_propagate_error(error, g_steal_pointer(&failure));
         return false;
 }
 

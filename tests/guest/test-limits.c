@@ -22,6 +22,7 @@
 static struct harness *harness;
 static struct client *client;
 static char *file, *medium, *path;
+static char *script; /* what fake-qemu is to do */
 static FILE *monitor;
 
 /* 16 MiB of nothing. */
@@ -40,6 +41,8 @@ static void set_up(void)
         client = harness_get_client(harness);
         file = make_file("file");
         medium = make_file("medium");
+        script = harness_path(harness, "script");
+        ck_assert(g_file_set_contents(script, "", 0, NULL));
         path = NULL;
 }
 
@@ -49,6 +52,7 @@ static void tear_down(void)
         g_free(file);
         g_free(medium);
         g_free(path);
+        g_free(script);
         harness_free(harness);
 }
 
@@ -66,11 +70,11 @@ static void connect_monitor(void)
         dprintf(fd, "{'execute': 'qmp_capabilities'}");
 }
 
-/* The answer to a command, which has the name `id` for it. */
-static char *ask(const char *command, const char *id)
+/* The answer to a command, which has the name `id` for it; or why there is none. */
+static char *hear(const char *command, const char *id)
 {
         g_autofree char *mark = g_strdup_printf("\"id\": \"%s\"", id);
-        g_autofree char *answer = NULL;
+        char *answer;
         size_t size = 0;
         char *line = NULL;
 
@@ -80,8 +84,15 @@ static char *ask(const char *command, const char *id)
         while (!strstr(line, mark));
         answer = g_strdup(line);
         free(line);
+        return answer;
+}
+
+static char *ask(const char *command, const char *id)
+{
+        char *answer = hear(command, id);
+
         ck_assert_msg(strstr(answer, "\"return\""), "%s: %s", command, answer);
-        return g_steal_pointer(&answer);
+        return answer;
 }
 
 /* One number of a group's limits. */
@@ -153,28 +164,27 @@ static double read_through(const char *alias, unsigned mib)
 
 /* ---- the guest ---- */
 
-#define BEHIND(group) "<throttlefilter group='" group "'/>"
+#define BEHIND(group)   "<throttlefilter group='" group "'/>"
+#define FILTERS(groups) "<throttlefilters>" groups "</throttlefilters>"
 
-/* group: elements <throttlefilter>, one after the other. */
-static char *disk_xml(const char *device, const char *source, const char *target, const char *groups)
+/* limits: its <throttlefilters>, or <iotune>. */
+static char *disk_xml(const char *device, const char *source, const char *target, const char *limits)
 {
         g_autofree char *element = source ? g_strdup_printf("<source file='%s'/>", source) : g_strdup("");
 
         return g_strdup_printf("<disk type='file' device='%s'><driver name='qemu' type='raw'/>%s"
-                               "<target dev='%s' bus='%s'/>%s<throttlefilters>%s</throttlefilters></disk>",
+                               "<target dev='%s' bus='%s'/>%s%s</disk>",
                                device, element, target, *device == 'c' ? "sata" : "usb",
-                               *device == 'c' ? "<readonly/>" : "<shareable/>", groups);
+                               *device == 'c' ? "<readonly/>" : "<shareable/>", limits);
 }
 
-static void start(void)
+/* devices: taken. */
+static void start_with(const char *name, char *devices, const char *arguments)
 {
-        g_autofree char *one = disk_xml("disk", file, "sda", BEHIND("one") BEHIND("two"));
-        g_autofree char *other = disk_xml("disk", file, "sdb", BEHIND("two"));
-        g_autofree char *drive = disk_xml("cdrom", medium, "sdc", BEHIND("three") BEHIND("one"));
-        g_autofree char *socket_path = harness_path(harness, "second");
+        g_autofree char *socket_path = harness_path(harness, "second"), *owned = devices;
         g_autofree char *xml = g_strdup_printf(
                 "<domain type='%s' "
-                "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><name>limits</name>"
+                "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><name>%s</name>"
                 "<memory unit='MiB'>64</memory><os><type machine='q35'>hvm</type></os>"
                 "<throttlegroups>"
                 "<throttlegroup><total_bytes_sec>1000000000</total_bytes_sec><group_name>one</group_name>"
@@ -184,18 +194,27 @@ static void start(void)
                 "<throttlegroup><group_name>three</group_name><total_iops_sec>100</total_iops_sec>"
                 "</throttlegroup><throttlegroup><group_name>none</group_name></throttlegroup>"
                 "</throttlegroups>"
-                "<devices><controller type='usb' model='qemu-xhci'/>%s%s%s</devices>"
+                "<devices><controller type='usb' model='qemu-xhci'/>%s</devices>"
                 "<qemu:commandline><qemu:arg value='-qmp'/><qemu:arg value='unix:%s,server=on,wait=off'/>"
-                "</qemu:commandline></domain>",
-                guest_get_type(), one, other, drive, socket_path);
+                "%s</qemu:commandline></domain>",
+                guest_get_type(), name, owned, socket_path, arguments);
 
         path = guest_start(client, g_steal_pointer(&xml));
         connect_monitor();
 }
 
-static void set_filters(const char *groups, unsigned flags)
+static void start(void)
 {
-        g_autofree char *xml = disk_xml("disk", file, "sda", groups);
+        g_autofree char *one = disk_xml("disk", file, "sda", FILTERS(BEHIND("one") BEHIND("two")));
+        g_autofree char *other = disk_xml("disk", file, "sdb", FILTERS(BEHIND("two")));
+        g_autofree char *drive = disk_xml("cdrom", medium, "sdc", FILTERS(BEHIND("three") BEHIND("one")));
+
+        start_with("limits", g_strconcat(one, other, drive, NULL), "");
+}
+
+static void set_limits(const char *limits, unsigned flags)
+{
+        g_autofree char *xml = disk_xml("disk", file, "sda", limits);
 
         client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", xml, flags);
 }
@@ -252,21 +271,21 @@ END_TEST
 START_TEST(test_moved)
 {
         start();
-        set_filters(BEHIND("two") BEHIND("three") BEHIND("none"), LIVE | CONFIG);
+        set_limits(FILTERS(BEHIND("two") BEHIND("three") BEHIND("none")), LIVE | CONFIG);
         expect_filters("usb-disk0", 3);
         GROUPS("one", "two", "three", "none");
         expect_limit("two", "bps-read", 1000000000);
-        set_filters(BEHIND("none"), LIVE);
+        set_limits(FILTERS(BEHIND("none")), LIVE);
         expect_filters("usb-disk0", 1);
         GROUPS("one", "two", "three", "none");
-        set_filters("", LIVE);
+        set_limits(FILTERS(""), LIVE);
         expect_filters("usb-disk0", 0);
         GROUPS("one", "two", "three");
         read_through("usb-disk0", 1);
         harness_end_agent(harness, SIGKILL);
         client_wait_name(client, false);
         harness_start_agent(harness);
-        set_filters(BEHIND("none") BEHIND("one"), LIVE);
+        set_limits(FILTERS(BEHIND("none") BEHIND("one")), LIVE);
         expect_filters("usb-disk0", 2);
         GROUPS("one", "two", "three", "none");
         read_through("usb-disk0", 1);
@@ -282,9 +301,9 @@ END_TEST
 /* They come and go with a disk, and with a medium; a group stays as long as somebody is behind it. */
 START_TEST(test_come_and_go)
 {
-        g_autofree char *disk = disk_xml("disk", file, "sdd", BEHIND("none") BEHIND("three"));
-        g_autofree char *empty = disk_xml("cdrom", NULL, "sdc", BEHIND("three") BEHIND("one"));
-        g_autofree char *full = disk_xml("cdrom", medium, "sdc", BEHIND("three") BEHIND("one"));
+        g_autofree char *disk = disk_xml("disk", file, "sdd", FILTERS(BEHIND("none") BEHIND("three")));
+        g_autofree char *empty = disk_xml("cdrom", NULL, "sdc", FILTERS(BEHIND("three") BEHIND("one")));
+        g_autofree char *full = disk_xml("cdrom", medium, "sdc", FILTERS(BEHIND("three") BEHIND("one")));
 
         start();
         for (unsigned i = 0; i < 2; i++) {
@@ -307,15 +326,217 @@ START_TEST(test_come_and_go)
 }
 END_TEST
 
+/* ---- QEMU refuses ---- */
+
+#define TUNE(numbers)         "<iotune>" numbers "</iotune>"
+#define GROUP(numbers, group) TUNE(numbers "<group_name>" group "</group_name>")
+#define TOTAL(n)              "<total_bytes_sec>" #n "</total_bytes_sec>"
+#define READ(n)               "<read_iops_sec>" #n "</read_iops_sec>"
+
+/* A change of one disk, in so many commands before what there was is taken down. */
+static const struct change {
+        const char *target, *from, *to;
+        unsigned commands;
+} changes[] = {
+        /* groups that come, filters that move from one to another, and one more */
+        { "sda", FILTERS(BEHIND("one") BEHIND("two")), FILTERS(BEHIND("two") BEHIND("three") BEHIND("none")),
+          5 },
+        { "sda", FILTERS(BEHIND("one") BEHIND("two")), FILTERS(BEHIND("two") BEHIND("one")), 1 },
+        { "sda", FILTERS(BEHIND("one") BEHIND("two")), FILTERS(BEHIND("one")), 1 },
+        { "sda", FILTERS(BEHIND("one") BEHIND("two")), "", 1 },
+        { "sda", FILTERS(BEHIND("one")), GROUP(TOTAL(9), "slow"), 2 },
+        { "sdb", TUNE(TOTAL(7000)), TUNE(READ(30)), 1 },
+        { "sdb", TUNE(TOTAL(7000)), TUNE(TOTAL(7000) "<total_bytes_sec_max>9000</total_bytes_sec_max>"), 1 },
+        { "sdb", TUNE(TOTAL(7000)), "", 1 },
+        /* it joins others, and they have its limits then */
+        { "sdb", TUNE(TOTAL(7000)), GROUP(TOTAL(8000), "slow"), 2 },
+        { "sdc", GROUP(TOTAL(2000), "slow"), GROUP(READ(40), "slow"), 1 },
+        { "sdc", GROUP(TOTAL(2000), "slow"), GROUP(TOTAL(2000), "alone"), 2 },
+        { "sdd", "", TUNE(TOTAL(3000)), 3 },
+        { "sdd", "", GROUP(READ(50), "slow"), 3 },
+};
+
+static void tell(unsigned step, const char *what)
+{
+        g_autofree char *word = g_strdup_printf("%u %s", step, what);
+
+        ck_assert(g_file_set_contents(script, word, -1, NULL));
+}
+
+static bool is_held(void *unused)
+{
+        g_autofree char *now = NULL;
+
+        return g_file_get_contents(script, &now, NULL, NULL) && strcmp(now, "held") == 0;
+}
+
+static void start_fake(void)
+{
+        static const char *const targets[] = { "sda", "sdb", "sdc", "sdd" };
+        static const char *const limits[] = { FILTERS(BEHIND("one")), TUNE(TOTAL(7000)),
+                                              GROUP(TOTAL(2000), "slow"), "" };
+        GString *devices = g_string_new(NULL);
+        g_autofree char *arguments = g_strdup_printf("<qemu:arg value='-D'/><qemu:arg value='%s'/>", script);
+
+        g_string_append_printf(devices, "<emulator>%s</emulator>", g_getenv("VIRTBUS_FAKE_QEMU"));
+        for (unsigned i = 0; i < G_N_ELEMENTS(targets); i++) {
+                g_autofree char *xml = disk_xml("disk", file, targets[i], limits[i]);
+
+                g_string_append(devices, xml);
+        }
+        start_with("fault-plug-limits", g_string_free(devices, FALSE), arguments);
+}
+
+static gint compare_texts(gconstpointer one, gconstpointer other)
+{
+        return strcmp(*(char *const *)one, *(char *const *)other);
+}
+
+/* The groups that QEMU has, with their numbers. */
+static char *describe_groups(void)
+{
+        g_autofree char *answer =
+                ask("{'execute': 'qom-list', 'id': 'l', 'arguments': {'path': '/objects'}}", "l");
+        g_auto(GStrv) parts = g_strsplit(answer, "\"throttle-", -1);
+        g_autoptr(GPtrArray) groups = g_ptr_array_new_with_free_func(g_free);
+
+        for (unsigned i = 1; parts[i]; i++) {
+                g_autofree char *name = g_strndup(parts[i], strcspn(parts[i], "\""));
+                g_autofree char *command =
+                        g_strdup_printf("{'execute': 'qom-get', 'id': 'g', 'arguments': {'path': "
+                                        "'/objects/throttle-%s', 'property': 'limits'}}",
+                                        name);
+                g_autofree char *limits = hear(command, "g"); /* it may be about to go */
+
+                g_ptr_array_add(groups, g_strconcat(name, limits, NULL));
+        }
+        g_ptr_array_sort(groups, compare_texts);
+        g_ptr_array_add(groups, NULL);
+        return g_strjoinv("", (char **)groups->pdata);
+}
+
+/* What can have changed: groups, filters and the groups that they keep to, who reads what, the documents. */
+static char *describe_all(void)
+{
+        g_autofree char *groups = describe_groups();
+        g_autofree char *nodes = ask("{'execute': 'query-named-block-nodes', 'id': 'n'}", "n");
+        g_autofree char *drives = ask("{'execute': 'query-block', 'id': 'b'}", "b");
+        g_autofree char *live = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        g_autofree char *stored = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
+
+        return g_strconcat(groups, nodes, drives, live, stored, NULL);
+}
+
+static bool is_as(void *before)
+{
+        g_autofree char *now = describe_all();
+
+        return strcmp(now, before) == 0;
+}
+
+static void expect_as(const char *before)
+{
+        g_autofree char *now = describe_all();
+
+        ck_assert_str_eq(now, before);
+}
+
+static void update(const struct change *change, const char *limits)
+{
+        g_autofree char *xml = disk_xml("disk", file, change->target, limits);
+
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", xml, LIVE | CONFIG);
+}
+
+/* At each command of a change: all is as it was. */
+START_TEST(test_refused)
+{
+        start_fake();
+        for (unsigned i = 0; i < G_N_ELEMENTS(changes); i++) {
+                const struct change *change = &changes[i];
+                g_autofree char *xml = disk_xml("disk", file, change->target, change->to);
+                g_autofree char *before = NULL, *after = NULL;
+
+                update(change, change->from);
+                before = describe_all();
+                for (unsigned step = 0; step < change->commands; step++) {
+                        tell(step, "refuse");
+                        client_fails(client, LIBVIRT_ERROR, "*no such luck*", path, DOMAIN_INTERFACE,
+                                     "UpdateDevice", "su", xml, LIVE | CONFIG);
+                        expect_as(before);
+                }
+                update(change, change->to);
+                after = describe_all();
+                ck_assert_str_ne(after, before);
+        }
+}
+END_TEST
+
+/* The same of numbers alone, and an agent that comes next knows nothing else. */
+START_TEST(test_tuning_refused)
+{
+        static const struct {
+                const char *target, *group;
+                unsigned commands;
+        } rows[] = { { "sda", "one", 1 }, { "sdb", "", 1 }, { "sdb", "slow", 2 }, { "sdd", "", 3 } };
+        g_autofree char *before = NULL;
+
+        start_fake();
+        before = describe_all();
+        for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+                for (unsigned step = 0; step < rows[i].commands; step++) {
+                        tell(step, "refuse");
+                        client_fails(client, LIBVIRT_ERROR, "*no such luck*", path, DOMAIN_INTERFACE,
+                                     "SetBlockIOTune", "sa{sv}u", rows[i].target, 2, "group_name", "s",
+                                     rows[i].group, "read_bytes_sec", "t", (uint64_t)4000, LIVE | CONFIG);
+                        expect_as(before);
+                }
+        }
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        harness_start_agent(harness);
+        expect_as(before);
+}
+END_TEST
+
+/* What was not answered in time comes about all the same, and is taken back behind it. */
+START_TEST(test_late)
+{
+        const struct change *change = &changes[11];
+        g_autofree char *xml = disk_xml("disk", file, change->target, change->to), *before = NULL;
+        struct client_answer answer = { 0 };
+
+        start_fake();
+        before = describe_all();
+        tell(change->commands - 1, "hold");
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "UpdateDevice", "su", xml, LIVE | CONFIG);
+        harness_wait_until(is_held, NULL, "the last command is held");
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        ck_assert_msg(strstr(answer.error, "Timed out during operation"), "%s", answer.error);
+        g_free(answer.error);
+        ck_assert(g_file_set_contents(script, "pass", -1, NULL));
+        harness_wait_until(is_as, before, "all is as it was");
+        update(change, change->to);
+        expect_filters("usb-disk3", 1);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("limits");
-        TCase *tcase = tcase_create("limits");
+        TCase *tcase = tcase_create("limits"), *refused = tcase_create("refused");
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_stacked);
         tcase_add_test(tcase, test_moved);
         tcase_add_test(tcase, test_come_and_go);
         suite_add_tcase(suite, tcase);
+        tcase_add_checked_fixture(refused, set_up, tear_down);
+        tcase_set_timeout(refused, 300);
+        tcase_add_test(refused, test_refused);
+        tcase_add_test(refused, test_tuning_refused);
+        tcase_add_test(refused, test_late);
+        suite_add_tcase(suite, refused);
         return harness_main(suite);
 }

@@ -334,10 +334,11 @@ static void copy_member(const char *line, const char *key, char *value, size_t s
 
 static bool is_plugging(const char *command)
 {
-        static const char *const commands[] = { "\"blockdev-add\"", "\"netdev_add\"",    "\"device_add\"",
-                                                "\"device_del\"",   "\"blockdev-del\"",  "\"netdev_del\"",
-                                                "\"object-add\"",   "\"object-del\"",    "\"getfd\"",
-                                                "\"chardev-add\"",  "\"chardev-remove\"" };
+        static const char *const commands[] = { "\"blockdev-add\"",   "\"netdev_add\"",     "\"device_add\"",
+                                                "\"device_del\"",     "\"blockdev-del\"",   "\"netdev_del\"",
+                                                "\"object-add\"",     "\"object-del\"",     "\"getfd\"",
+                                                "\"chardev-add\"",    "\"chardev-remove\"", "\"qom-set\"",
+                                                "\"blockdev-reopen\"" };
 
         for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
                 if (strcmp(command, commands[i]) == 0)
