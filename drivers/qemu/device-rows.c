@@ -47,6 +47,8 @@ static bool is_pluggable_char(const void *data)
 {
         const struct domain_char *chr = data;
 
+        if (chr->kind == DOMAIN_CHAR_CHANNEL && g_strcmp0(chr->target_type, "guestfwd") == 0)
+                return true;
         if (chr->kind == DOMAIN_CHAR_CHANNEL || chr->kind == DOMAIN_CHAR_CONSOLE)
                 return g_strcmp0(chr->target_type, "virtio") == 0;
         return chr->kind == DOMAIN_CHAR_SERIAL && is_on_live_bus(&chr->info);

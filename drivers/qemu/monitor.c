@@ -459,6 +459,8 @@ bool monitor_resync(struct guest *guest, GError **error)
                 plug_resync_media(guest);
         vcpu_resync(guest);
         if (qmp_receive(guest->qmp, chardevs, deadline, &answer, NULL)) {
+                if (guest->inherited)
+                        plug_resync_forwards(guest, answer);
                 set_channels(guest, answer);
                 json_decref(answer);
         }

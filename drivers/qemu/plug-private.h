@@ -71,6 +71,9 @@ struct device_list *plug_subtract_parts(const struct device_list *one, const str
  */
 bool plug_ask_guest(struct guest *guest, const char *id, GError **error);
 
+/* What is no device (plug_get_id()) goes at once, or does not. What is not there has gone. */
+bool plug_take_apart(struct guest *guest, const struct device_list *list, GError **error);
+
 /* The status document says what is coming, and what was taken for it; def NULL: what there is. */
 bool plug_write_down(struct guest *guest, struct domain_def *def, GError **error);
 /*

@@ -447,10 +447,8 @@ bool plug_detach(struct domain *domain, const struct domain_edit_device *device,
                 *gone = true;
                 return true;
         }
-        if (!plug_get_id(list))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
-                                 "device '%s' cannot be unplugged while the guest runs", alias);
-        *gone = plug_ask_guest(guest, plug_get_id(list), &failure);
+        *gone = plug_get_id(list) ? plug_ask_guest(guest, plug_get_id(list), &failure)
+                                  : plug_take_apart(guest, list, &failure);
         if (*gone) {
                 clear_away(guest, list, alias);
         } else if (error_is(failure, ERROR_OPERATION_TIMEOUT)) {
@@ -484,7 +482,10 @@ static bool is_there_again(const struct guest *guest, const struct device_list *
         json_t *peripherals = NULL;
         bool there;
 
-        if (!plug_get_id(list) || !guest->qmp ||
+        /* What is no device has another's name. */
+        if (!plug_get_id(list))
+                return true;
+        if (!guest->qmp ||
             !qmp_execute(guest->qmp, "qom-list", json_pack("{s:s}", "path", "/machine/peripheral"),
                          QMP_TIMEOUT_MS, &peripherals, NULL))
                 return false;
@@ -517,7 +518,7 @@ static void forget(struct guest *guest, const char *alias, bool told)
                 return;
         }
         lane_shield(guest->domain->base.lane);
-        if (told)
+        if (told || !plug_get_id(list))
                 plug_undo_parts(guest, list, device_list_get_length(list) - 1, LANE_FOREVER);
         else
                 plug_undo_parts_of(guest, list, device_list_get_length(list) - 1, plug_get_id(list));
@@ -528,6 +529,11 @@ static void forget(struct guest *guest, const char *alias, bool told)
 void plug_forget(struct guest *guest, const char *alias)
 {
         forget(guest, alias, true);
+}
+
+void plug_forget_rest(struct guest *guest, const char *alias)
+{
+        forget(guest, alias, false);
 }
 
 void plug_refused(struct guest *guest, const char *alias)
@@ -572,6 +578,6 @@ void plug_resync(struct guest *guest, const json_t *peripherals)
         for (unsigned i = missing->len; i-- > 0;) {
                 /* What an agent that was killed was about to give back to it. */
                 if (!hostdev_miss_usb(guest, g_ptr_array_index(missing, i)))
-                        forget(guest, g_ptr_array_index(missing, i), false);
+                        plug_forget_rest(guest, g_ptr_array_index(missing, i));
         }
 }

@@ -26,11 +26,21 @@ bool plug_update(struct domain *domain, const struct domain_update *update, stru
 /* The guest has let go of the device with that alias, whenever: clears away what is left of it. */
 void plug_forget(struct guest *guest, const char *alias);
 
+/* The same of one of which QEMU may have a part still, because what made it or took it apart was cut short.
+ */
+void plug_forget_rest(struct guest *guest, const char *alias);
+
 /* The guest has refused to let go of it. */
 void plug_refused(struct guest *guest, const char *alias);
 
 /* peripherals: what QEMU has (qom-list /machine/peripheral); what it has not any more is forgotten. */
 void plug_resync(struct guest *guest, const json_t *peripherals);
+
+/*
+ * Of a guest whose last agent may have been killed: the channels of type 'guestfwd' that nothing listens for
+ * are forgotten. chardevs: what QEMU has (query-chardev).
+ */
+void plug_resync_forwards(struct guest *guest, const json_t *chardevs);
 
 /*
  * Of a guest whose last agent may have been killed: has the media in its drives that its definition names,

@@ -39,6 +39,7 @@ static const struct kind {
         const char *alias, *xml; /* %s: an image */
         unsigned comes, goes;
         const char *link; /* on the host; NULL: none */
+        bool forwards;    /* the guest has no part in it */
 } kinds[] = {
         { "virtio-disk0",
           "<disk type='file' device='disk'><driver name='qemu' type='raw'/><source file='%s'/>"
@@ -68,6 +69,11 @@ static const struct kind {
         { "rng0", "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng><!--%s-->", 2, 2 },
         { "channel0", "<channel type='pty'><target type='virtio' name='org.example.0'/></channel><!--%s-->",
           2, 2 },
+        /* which no card of the guest leads to, and a socket that QEMU is handed */
+        { "channel0",
+          "<channel type='unix'><source mode='bind' path='%s.sock'/>"
+          "<target type='guestfwd' address='10.0.2.100' port='5000'/></channel>",
+          3, 2, .forwards = true },
 };
 
 /* ---- the guest ---- */
@@ -258,7 +264,7 @@ START_TEST(test_detach_refused)
 
         if (!can_run(kind))
                 return;
-        for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+        for (unsigned i = kind->forwards; i < G_N_ELEMENTS(words); i++) {
                 g_autofree char *with = NULL, *still = NULL;
 
                 attach(kind);
@@ -271,7 +277,8 @@ START_TEST(test_detach_refused)
                 detach(kind);
                 expect_nothing_left(kind);
         }
-        ck_assert_uint_eq(client_count_signals(client, path, DOMAIN_INTERFACE, "DeviceRemovalFailed"), 1);
+        ck_assert_uint_eq(client_count_signals(client, path, DOMAIN_INTERFACE, "DeviceRemovalFailed"),
+                          !kind->forwards);
 }
 END_TEST
 
