@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Device numbers of virtio devices on channels, which s390x has in the place of PCI. Numbers that the
+ * Device numbers of virtio devices on channels, which s390x has beside PCI and prefers. Numbers that the
  * document gives are kept and checked; the rest gets the next free one of the first set of subchannels. No
  * state; any thread.
  */
@@ -13,48 +13,13 @@
 #define SSID_MAX  3
 #define DEVNO_MAX 0xffff
 
-/* The order in which numbers are given out: that of domains defined elsewhere. */
-static const enum domain_device_kind order[] = {
+const enum domain_device_kind address_number_order[] = {
         DOMAIN_DEVICE_DISK,       DOMAIN_DEVICE_INTERFACE,  DOMAIN_DEVICE_HOSTDEV,    DOMAIN_DEVICE_SOUND,
         DOMAIN_DEVICE_VIDEO,      DOMAIN_DEVICE_CONTROLLER, DOMAIN_DEVICE_SERIAL,     DOMAIN_DEVICE_INPUT,
         DOMAIN_DEVICE_FILESYSTEM, DOMAIN_DEVICE_WATCHDOG,   DOMAIN_DEVICE_MEMBALLOON, DOMAIN_DEVICE_RNG,
         DOMAIN_DEVICE_SHMEM,      DOMAIN_DEVICE_PANIC,      DOMAIN_DEVICE_MEMORY,     DOMAIN_DEVICE_IOMMU,
-        DOMAIN_DEVICE_VSOCK,      DOMAIN_DEVICE_CRYPTO,
+        DOMAIN_DEVICE_VSOCK,      DOMAIN_DEVICE_CRYPTO,     DOMAIN_DEVICE_KINDS,
 };
-
-static bool is_virtio_model(const char *model)
-{
-        return !model || g_str_has_prefix(model, "virtio");
-}
-
-/* Is the device, which would be one on PCI elsewhere, a virtio device? */
-static bool is_virtio(enum domain_device_kind kind, const xmlNode *node)
-{
-        const char *model = hardware_peek(node, "model");
-
-        switch (kind) {
-        case DOMAIN_DEVICE_DISK:
-        case DOMAIN_DEVICE_INPUT:
-        case DOMAIN_DEVICE_FILESYSTEM:
-        case DOMAIN_DEVICE_RNG:
-        case DOMAIN_DEVICE_MEMBALLOON:
-        case DOMAIN_DEVICE_VSOCK:
-        case DOMAIN_DEVICE_CRYPTO:
-                return true;
-        case DOMAIN_DEVICE_INTERFACE:
-                return !hardware_is(node, "type", "hostdev") &&
-                       is_virtio_model(hardware_peek_child(node, "model", "type"));
-        case DOMAIN_DEVICE_VIDEO:
-                return hardware_child_is(node, "model", "type", "virtio");
-        case DOMAIN_DEVICE_CONTROLLER:
-                return hardware_is(node, "type", "virtio-serial") ||
-                       (hardware_is(node, "type", "scsi") && is_virtio_model(model));
-        case DOMAIN_DEVICE_HOSTDEV:
-                return hardware_is(node, "type", "scsi_host");
-        default:
-                return false;
-        }
-}
 
 static bool read_number(const xmlNode *address, unsigned *number, GError **error)
 {
@@ -81,6 +46,29 @@ static void write_number(xmlNode *node, unsigned number)
         hardware_set(address, "devno", "0x%04x", number & DEVNO_MAX);
 }
 
+static bool refuse(const xmlNode *node, GError **error)
+{
+        g_autofree char *what = hardware_describe(node);
+
+        return hardware_unsupported(
+                error, node,
+                "the machine has channels and PCI for virtio devices, and PCI for those of "
+                "the host, not for %s: use a virtio model",
+                what);
+}
+
+/* An address on PCI or on channels is for devices that there are such ones of. */
+static bool check_bus(const struct hardware *hardware, const xmlNode *node, GError **error)
+{
+        const xmlNode *address = xml_child(node, "address");
+
+        if (hardware_is(address, "type", "pci"))
+                return pci_class_of(hardware, node) != PCI_SLOT_NONE || refuse(node, error);
+        if (hardware_is(address, "type", "ccw") && pci_class_elsewhere(hardware, node) != PCI_SLOT_NONE)
+                return pci_class_is_channel(node) || refuse(node, error);
+        return true;
+}
+
 /* Devices of the kind that the document has given a number. */
 static bool take_given(struct hardware *hardware, GHashTable *used, enum domain_device_kind kind,
                        GError **error)
@@ -89,12 +77,8 @@ static bool take_given(struct hardware *hardware, GHashTable *used, enum domain_
                 xmlNode *address = xml_child(node, "address");
                 unsigned number = 0;
 
-                if (hardware_is(address, "type", "pci")) {
-                        g_autofree char *what = hardware_describe(node);
-
-                        return hardware_unsupported(error, address,
-                                                    "the machine has no PCI devices, as %s is", what);
-                }
+                if (!check_bus(hardware, node, error))
+                        return false;
                 if (!hardware_is(address, "type", "ccw") || !xml_has_attr(address, "devno"))
                         continue;
                 if (!read_number(address, &number, error))
@@ -113,7 +97,7 @@ static bool needs_number(const struct hardware *hardware, const xmlNode *node)
 
         if (hardware_is(address, "type", "ccw"))
                 return !xml_has_attr(address, "devno");
-        return !address && pci_class_of(hardware, node) != PCI_SLOT_NONE;
+        return !address && pci_class_elsewhere(hardware, node) != PCI_SLOT_NONE;
 }
 
 static bool give_numbers(struct hardware *hardware, GHashTable *used, unsigned *next,
@@ -122,12 +106,8 @@ static bool give_numbers(struct hardware *hardware, GHashTable *used, unsigned *
         HARDWARE_FOREACH (node, hardware, kind) {
                 if (!needs_number(hardware, node))
                         continue;
-                if (!is_virtio(kind, node)) {
-                        g_autofree char *what = hardware_describe(node);
-
-                        return hardware_unsupported(
-                                error, node, "the machine has no PCI for %s: use a virtio model", what);
-                }
+                if (!pci_class_is_channel(node))
+                        return refuse(node, error);
                 /* There are fewer devices than numbers (DOMAIN_DEVICES_MAX). */
                 while (!g_hash_table_add(used, GUINT_TO_POINTER(*next)))
                         (*next)++;
@@ -144,12 +124,12 @@ bool address_ccw(struct hardware *hardware, GError **error)
         if (!hardware->machine->ccw)
                 return true;
         used = g_hash_table_new(NULL, NULL);
-        for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
-                if (!take_given(hardware, used, order[i], error))
+        for (unsigned i = 0; address_number_order[i] != DOMAIN_DEVICE_KINDS; i++) {
+                if (!take_given(hardware, used, address_number_order[i], error))
                         return false;
         }
-        for (unsigned i = 0; i < G_N_ELEMENTS(order); i++) {
-                if (!give_numbers(hardware, used, &next, order[i], error))
+        for (unsigned i = 0; address_number_order[i] != DOMAIN_DEVICE_KINDS; i++) {
+                if (!give_numbers(hardware, used, &next, address_number_order[i], error))
                         return false;
         }
         return true;

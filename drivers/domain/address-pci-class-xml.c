@@ -171,15 +171,67 @@ enum pci_slot pci_class_pstore(const struct hardware *hardware, const xmlNode *p
         return PCI_SLOT_CONVENTIONAL;
 }
 
+static bool is_channel_model(const char *model)
+{
+        return !model || g_str_has_prefix(model, "virtio");
+}
+
+bool pci_class_is_channel(const xmlNode *node)
+{
+        const char *model = hardware_peek(node, "model");
+
+        switch (domain_kind_of(node)) {
+        case DOMAIN_DEVICE_DISK:
+        case DOMAIN_DEVICE_INPUT:
+        case DOMAIN_DEVICE_FILESYSTEM:
+        case DOMAIN_DEVICE_RNG:
+        case DOMAIN_DEVICE_MEMBALLOON:
+        case DOMAIN_DEVICE_VSOCK:
+        case DOMAIN_DEVICE_CRYPTO:
+                return true;
+        case DOMAIN_DEVICE_INTERFACE:
+                return !hardware_is(node, "type", "hostdev") &&
+                       is_channel_model(hardware_peek_child(node, "model", "type"));
+        case DOMAIN_DEVICE_VIDEO:
+                return hardware_child_is(node, "model", "type", "virtio");
+        case DOMAIN_DEVICE_CONTROLLER:
+                return hardware_is(node, "type", "virtio-serial") ||
+                       (hardware_is(node, "type", "scsi") && is_channel_model(model));
+        case DOMAIN_DEVICE_HOSTDEV:
+                return hardware_is(node, "type", "scsi_host");
+        default:
+                return false;
+        }
+}
+
+/* Where there are channels, PCI is for what asks for it and for devices of the host, and has bridges. */
+static bool prefers_channel(const xmlNode *device, const char *address)
+{
+        if (xml_is(device, "controller") && hardware_is(device, "type", "pci"))
+                return !hardware_is(device, "model", "pci-bridge");
+        if (xml_is(device, "hostdev") ||
+            (xml_is(device, "interface") && hardware_is(device, "type", "hostdev")))
+                return !address && pci_class_is_channel(device);
+        return !address || !pci_class_is_channel(device);
+}
+
+enum pci_slot pci_class_elsewhere(const struct hardware *hardware, const xmlNode *device)
+{
+        const struct domain_kind *row = &domain_kinds[domain_kind_of(device)];
+
+        return row->pci_class ? row->pci_class(hardware, device) : PCI_SLOT_NONE;
+}
+
 enum pci_slot pci_class_of(const struct hardware *hardware, const xmlNode *device)
 {
         const char *address = hardware_peek_child(device, "address", "type");
-        const struct domain_kind *row = &domain_kinds[domain_kind_of(device)];
         enum pci_slot class;
 
-        if (!row->pci_class || (address && strcmp(address, "pci") != 0))
+        if (address && strcmp(address, "pci") != 0)
                 return PCI_SLOT_NONE;
-        class = row->pci_class(hardware, device);
+        if (hardware->machine->ccw && prefers_channel(device, address))
+                return PCI_SLOT_NONE;
+        class = pci_class_elsewhere(hardware, device);
         /* Where there is no PCI Express all is plain PCI. */
         if (class == PCI_SLOT_EXPRESS && !hardware->machine->pcie_root)
                 return PCI_SLOT_CONVENTIONAL;

@@ -26,3 +26,7 @@ enum pci_slot {
  * the PCI controllers too.
  */
 enum pci_slot pci_class_of(const struct hardware *hardware, const xmlNode *device);
+/* The same of a machine that has nothing but PCI, whatever address the device has. */
+enum pci_slot pci_class_elsewhere(const struct hardware *hardware, const xmlNode *device);
+/* Is it one of those virtio devices that are on channels where the machine has them? */
+bool pci_class_is_channel(const xmlNode *device);

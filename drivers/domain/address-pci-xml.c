@@ -612,7 +612,7 @@ bool address_pci(struct hardware *hardware, GError **error)
 {
         __attribute__((cleanup(pci_clear))) struct pci pci = { .hardware = hardware };
 
-        if (!hardware->machine->pcie_root && !hardware->machine->pci_root)
+        if (!hardware->machine->pcie_root && !hardware->machine->pci_root && !hardware->machine->ccw)
                 return true;
         pci.devices = g_array_new(FALSE, FALSE, sizeof(struct device));
         pci_map_init(&pci.map, hardware->machine->pcie_root);

@@ -70,6 +70,11 @@ static const struct field pci_fields[] = {
         ON_OFF("multifunction", struct domain_address, pci.multifunction),
         FIELDS_END,
 };
+static const struct field zpci_fields[] = {
+        HEX("uid", struct domain_address, pci.zpci_uid, .min = 1),
+        HEX("fid", struct domain_address, pci.zpci_fid),
+        FIELDS_END,
+};
 static const struct field drive_fields[] = {
         UINT("controller", struct domain_address, drive.controller),
         UINT("bus", struct domain_address, drive.bus),
@@ -165,10 +170,14 @@ static bool read_usb_port(struct domain_reader *reader, xmlNode *node, struct do
 bool domain_read_address(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
 {
         struct domain_address *address = target;
+        xmlNode *zpci = xml_child(node, "zpci");
 
         if (!field_read(reader, node, type_field, address, error))
                 return false;
         if (fields_of[address->type] && !field_read(reader, node, fields_of[address->type], address, error))
+                return false;
+        if (address->type == DOMAIN_ADDRESS_PCI && zpci &&
+            !field_read(reader, zpci, zpci_fields, address, error))
                 return false;
         if (address->type == DOMAIN_ADDRESS_USB)
                 return read_usb_port(reader, node, address, error);

@@ -38,6 +38,8 @@ struct domain_address_pci {
         uint8_t slot;     /* 0..0x1f */
         uint8_t function; /* 0..7 */
         enum domain_switch multifunction;
+        uint16_t zpci_uid; /* of a guest of s390x, which knows the device by these two: 1..0xffff; 0: none */
+        uint32_t zpci_fid;
 };
 
 struct domain_address_drive {

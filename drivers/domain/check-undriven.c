@@ -12,8 +12,6 @@ static const struct {
         const char *name; /* as domain_order() names it, with what may follow */
         const char *why;
 } rows[] = {
-        { "<zpci>",
-          "the PCI devices of s390x are not driven: its virtio devices are on channels (type='ccw')" },
         { "<route>",
           "no emulator tells its guest routes; those of the host on a tap belong into the <source> of an "
           "interface of type 'ethernet'" },

@@ -185,9 +185,11 @@ static bool fill_pci(const struct hardware *hardware, xmlNode *controller, GErro
         while (strcmp(model, pci_models[i].model) != 0)
                 i++;
         root = pcie ? "pcie-root" : "pci-root";
-        if (hardware->machine->ccw && index > 0)
-                return hardware_unsupported(
-                        error, controller, "the machine has no PCI devices, and no PCI controller %u", index);
+        if (hardware->machine->ccw && index > 0 && strcmp(model, "pci-bridge") != 0)
+                return hardware_unsupported(error, controller,
+                                            "the PCI controllers of the machine beside its root are of model "
+                                            "'pci-bridge', not '%s'",
+                                            model);
         if (hardware->machine->spapr && strcmp(model, root) == 0)
                 return fill_host_bridge(controller, index);
         if ((index == 0) != is_pci_root(controller) || (index == 0 && strcmp(model, root) != 0))

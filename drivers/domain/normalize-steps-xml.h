@@ -24,8 +24,12 @@ bool address_ports(struct hardware *hardware, GError **error);
 bool address_usb(struct hardware *hardware, GError **error);
 /* PCI slots; may add bridges and root ports. Behind the above: all that has a PCI address must be there. */
 bool address_pci(struct hardware *hardware, GError **error);
-/* Device numbers on channels, where the machine has those instead; behind all that may add controllers. */
+/* Device numbers on channels, where the machine has those; behind all that may add controllers. */
 bool address_ccw(struct hardware *hardware, GError **error);
+/* The kinds in the order in which they get numbers: that of domains defined elsewhere. KINDS ends it. */
+extern const enum domain_device_kind address_number_order[];
+/* By what guests of s390x know their PCI devices; behind all that makes those. */
+bool address_zpci(struct hardware *hardware, GError **error);
 /* Registers on the bus of pseries. */
 bool address_spapr(struct hardware *hardware, GError **error);
 

@@ -435,7 +435,8 @@ static bool normalize_kinds(struct hardware *hardware, GError **error)
 static bool assign_addresses(struct hardware *hardware, GError **error)
 {
         static bool (*const addresses[])(struct hardware * hardware, GError * *error) = {
-                address_drives, address_ports, address_usb, address_pci, address_ccw, address_spapr,
+                address_drives, address_ports, address_usb,   address_pci,
+                address_ccw,    address_zpci,  address_spapr,
         };
 
         for (unsigned i = 0; hardware->machine->assign_addresses && i < G_N_ELEMENTS(addresses); i++) {

@@ -14,7 +14,7 @@
 
 /* ---- what many devices have ---- */
 
-TABLE zpci[] = { { "zpci", "!uid !fid", .flags = UNDRIVEN }, {} };
+TABLE zpci[] = { { "zpci", "uid fid" }, {} };
 
 #define BOOT                                                                                                 \
         {                                                                                                    \

@@ -469,7 +469,8 @@ bool device_describe_disk(struct device_list *list, const struct device_context 
         device = device_new(driver, disk->info.alias);
         if (node[0])
                 device_set_string(device, "drive", node);
-        if (!set_place(list, device, context, disk, error)) {
+        if (!set_place(list, device, context, disk, error) ||
+            !device_list_add_companion(list, context, &disk->info, error)) {
                 json_decref(device);
                 return false;
         }

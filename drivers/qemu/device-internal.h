@@ -42,6 +42,9 @@ const struct domain_controller *device_find_controller(const struct device_conte
 /* Sets bus and place, and what else info says (ROM, acpi-index) about a device on a PCI, USB or ISA bus. */
 bool device_set_address(json_t *device, const struct device_context *context,
                         const struct domain_device_info *info, GError **error);
+/* What has to be made just before the device itself: on s390x what its guest knows a PCI device by. */
+bool device_list_add_companion(struct device_list *list, const struct device_context *context,
+                               const struct domain_device_info *info, GError **error);
 /* A disk of type vhostuser. */
 bool device_describe_served_disk(struct device_list *list, const struct device_context *context,
                                  const struct domain_disk *disk, GError **error);

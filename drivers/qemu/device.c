@@ -172,6 +172,7 @@ static const struct {
         [DEVICE_FSDEV] = { "-fsdev", NULL, NULL },
         [DEVICE_SERIAL] = { "-serial", NULL, NULL },
         [DEVICE_DEVICE] = { "-device", "device_add", "device_del" },
+        [DEVICE_COMPANION] = { "-device", "device_add", NULL },
         [DEVICE_FD] = { NULL, "getfd", "closefd" },
         [DEVICE_FDSET] = { "-add-fd", "add-fd", "remove-fd" },
 };
@@ -553,10 +554,31 @@ bool device_set_address(json_t *device, const struct device_context *context,
         }
 }
 
+bool device_list_add_companion(struct device_list *list, const struct device_context *context,
+                               const struct domain_device_info *info, GError **error)
+{
+        const struct domain_address_pci *pci = &info->address.pci;
+        json_t *zpci;
+
+        if (info->address.type != DOMAIN_ADDRESS_PCI || pci->zpci_uid == 0)
+                return true;
+        if (!qemu_caps_has_type(context->caps, "zpci"))
+                return device_unsupported(error, "emulator '%s' has no device 'zpci' for '%s' on PCI",
+                                          qemu_caps_get_path(context->caps), info->alias);
+        zpci = device_new("zpci", NULL);
+        device_set_format(zpci, "id", "zpci%u", pci->zpci_uid);
+        device_set_int(zpci, "uid", pci->zpci_uid);
+        device_set_int(zpci, "fid", pci->zpci_fid);
+        device_set_string(zpci, "target", info->alias);
+        device_list_add(list, DEVICE_COMPANION, zpci);
+        return true;
+}
+
 bool device_list_add_at(struct device_list *list, const struct device_context *context, json_t *device,
                         const struct domain_device_info *info, GError **error)
 {
-        if (!device_set_address(device, context, info, error)) {
+        if (!device_set_address(device, context, info, error) ||
+            !device_list_add_companion(list, context, info, error)) {
                 json_decref(device);
                 return false;
         }

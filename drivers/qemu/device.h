@@ -52,8 +52,9 @@ enum device_kind {
         DEVICE_FSDEV,  /* the same */
         DEVICE_SERIAL, /* the same: what a port that is built in is connected to */
         DEVICE_DEVICE,
-        DEVICE_FD,    /* while the guest runs only: a descriptor on its way, by name */
-        DEVICE_FDSET, /* a descriptor that stands for a path, "/dev/fdset/N" */
+        DEVICE_COMPANION, /* made before the device that it names, and gone when that goes */
+        DEVICE_FD,        /* while the guest runs only: a descriptor on its way, by name */
+        DEVICE_FDSET,     /* a descriptor that stands for a path, "/dev/fdset/N" */
 };
 
 struct device_part {
@@ -70,7 +71,8 @@ unsigned device_list_get_length(const struct device_list *list);
 const struct device_part *device_list_get(const struct device_list *list, unsigned index);
 
 /*
- * The command of the monitor that makes the part ("device_add"), and the one that undoes it ("device_del").
+ * The command of the monitor that makes the part ("device_add"), and the one that undoes it ("device_del");
+ * NULL: nothing does but the end of what it belongs to.
  */
 const char *device_part_get_command(const struct device_part *part);
 const char *device_part_get_undo_command(const struct device_part *part);

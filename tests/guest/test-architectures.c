@@ -77,6 +77,85 @@ START_TEST(test_firmware)
 }
 END_TEST
 
+/* ---- PCI on s390x ---- */
+
+#define INTERFACE(number, parts)                                                                             \
+        "<interface type='user'><mac address='52:54:00:00:00:0" number "'/><model type='virtio'/>" parts     \
+        "</interface>"
+
+static bool has(const char *path, const char *text)
+{
+        g_autofree char *xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+
+        return strstr(xml, text) != NULL;
+}
+
+static void attach(const char *path, const char *xml)
+{
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, 1);
+}
+
+static bool is_alias(sd_bus_message *message, const void *data)
+{
+        const char *alias;
+
+        return sd_bus_message_read(message, "s", &alias) > 0 && strcmp(alias, data) == 0;
+}
+
+/*
+ * Devices come with what their guest knows them by, and go with it. One that QEMU would not make is not in
+ * the way of the next. Where no guest lets go of a device, a reset takes it.
+ */
+START_TEST(test_zpci)
+{
+        g_autofree char *path = NULL;
+
+        if (!can_run("s390x", false))
+                return;
+        path = guest_define(client,
+                            g_strdup("<domain type='qemu'><name>zpci</name><memory unit='MiB'>128</memory>"
+                                     "<os><type arch='s390x' machine='s390-ccw-virtio'>hvm</type></os>"
+                                     "<devices><memballoon model='none'/>" INTERFACE(
+                                             "1", "<address type='pci'/>") "</devices></domain>"));
+        guest_do_flags(client, path, "Create", 1);
+        ck_assert(has(path, "<zpci uid='0x0001' fid='0x00000000'/>"));
+        attach(path, INTERFACE("2", "<address type='pci'><zpci fid='7'/></address>"));
+        ck_assert(has(path, "<zpci uid='0x0002' fid='0x00000007'/>"));
+
+        client_fails(client, LIBVIRT_ERROR, "*two devices have the uid 0x2*", path, DOMAIN_INTERFACE,
+                     "AttachDevice", "su", INTERFACE("3", "<address type='pci'><zpci uid='2'/></address>"),
+                     1);
+        client_fails(client, LIBVIRT_ERROR, "*/none*", path, DOMAIN_INTERFACE, "AttachDevice", "su",
+                     "<rng model='virtio'><backend model='random'>/none</backend><address type='pci'/></rng>",
+                     1);
+        client_fails(client, LIBVIRT_ERROR, "*romfile*", path, DOMAIN_INTERFACE, "AttachDevice", "su",
+                     INTERFACE("3", "<rom file='/none'/><address type='pci'/>"), 1);
+        client_fails(client, LIBVIRT_ERROR, "*keeps 'zpci3' of device 'net2'*", path, DOMAIN_INTERFACE,
+                     "AttachDevice", "su",
+                     "<rng model='virtio'><backend model='builtin'/><address type='pci'/></rng>", 1);
+        attach(path, "<rng model='virtio'><backend model='builtin'/><address type='pci'>"
+                     "<zpci uid='0xffff' fid='0xffffffff'/></address></rng>");
+        attach(path, INTERFACE("3", "<address type='pci'/>"));
+        ck_assert(has(path, "<zpci uid='0x0003' fid='0x00000001'/>"));
+
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su",
+                  INTERFACE("2", "<address type='pci' domain='0' bus='0' slot='2' function='0'>"
+                                 "<zpci uid='2' fid='7'/></address>"),
+                  1);
+        ck_assert(has(path, "<zpci uid='0x0002' fid='0x00000007'/>"));
+        client_do(client, path, DOMAIN_INTERFACE, "Reset", "u", 0);
+        sd_bus_message_unref(
+                client_wait_signal(client, path, DOMAIN_INTERFACE, "DeviceRemoved", is_alias, "net1"));
+        ck_assert(!has(path, "<zpci uid='0x0002'"));
+        attach(path, INTERFACE("4", "<address type='pci'><zpci uid='2' fid='7'/></address>"));
+        ck_assert(has(path, "<zpci uid='0x0002' fid='0x00000007'/>"));
+        /* What QEMU 7.2 cannot write down of a guest is named. */
+        client_fails(client, LIBVIRT_ERROR, "*non-migratable device 'zpci'*", path, DOMAIN_INTERFACE,
+                     "ManagedSave", "u", 0);
+        guest_expect_state(client, path, 3, 1);
+}
+END_TEST
+
 /* A machine type of theirs that is not driven is refused by its name. */
 START_TEST(test_other_machine)
 {
@@ -121,6 +200,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_loop_test(tcase, test_firmware, 0, G_N_ELEMENTS(guests));
+        tcase_add_test(tcase, test_zpci);
         tcase_add_test(tcase, test_other_machine);
         tcase_add_test(tcase, test_no_sev);
         suite_add_tcase(suite, tcase);

@@ -270,7 +270,7 @@ static const struct row refused[] = {
         { "q35", "",
           "<interface type='user'><model type='virtio'/><address type='pci'><zpci uid='1' fid='0'/></address>"
           "</interface>",
-          "<zpci> is not supported" },
+          "<zpci> is for PCI devices of s390x, not of x86_64" },
         { "q35", "",
           "<interface type='ethernet'><route address='10.50.0.0' prefix='16' gateway='10.0.0.1'/>"
           "</interface>",

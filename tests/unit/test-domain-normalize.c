@@ -14,9 +14,27 @@
 
 #include <string.h>
 
+static const struct domain_machine s390x = {
+        .type = "qemu",
+        .arch = "s390x",
+        .machine = "s390-ccw-virtio-7.2",
+        .emulator = "/usr/bin/qemu-system-s390x",
+        .ccw = true,
+        .assign_addresses = true,
+        .net_model = "virtio",
+        .video_model = "virtio",
+        .serial_type = "sclp-serial",
+        .serial_model = "sclpconsole",
+        .scsi_model = "virtio-scsi",
+        .panic_model = "s390",
+};
+
 static struct domain_machine machine_for(const char *text)
 {
         bool q35 = strstr(text, "q35") != NULL;
+
+        if (strstr(text, "s390-ccw-virtio"))
+                return s390x;
 
         return (struct domain_machine){
                 .type = strstr(text, "\"kvm\"") ? "kvm" : "qemu",
@@ -379,21 +397,6 @@ START_TEST(test_virt)
 }
 END_TEST
 
-static const struct domain_machine s390x = {
-        .type = "qemu",
-        .arch = "s390x",
-        .machine = "s390-ccw-virtio-7.2",
-        .emulator = "/usr/bin/qemu-system-s390x",
-        .ccw = true,
-        .assign_addresses = true,
-        .net_model = "virtio",
-        .video_model = "virtio",
-        .serial_type = "sclp-serial",
-        .serial_model = "sclpconsole",
-        .scsi_model = "virtio-scsi",
-        .panic_model = "s390",
-};
-
 /* Numbers in the order in which libvirt gives them out; those of the document are nobody else's. */
 START_TEST(test_channels)
 {
@@ -426,17 +429,45 @@ START_TEST(test_channels)
 }
 END_TEST
 
+#define RNG(address) "<rng model=\"virtio\"><backend model=\"builtin\"/>" address "</rng>"
+
 static const struct {
         const char *top, *devices, *message;
 } no_channels[] = {
         { "<features><acpi/></features>", "", "machine 's390-ccw-virtio-7.2' has no ACPI" },
         { "", "<interface type=\"user\"><model type=\"e1000\"/></interface>", "use a virtio model" },
         { "", "<controller type=\"usb\" model=\"qemu-xhci\"/>", "use a virtio model" },
-        { "", "<controller type=\"pci\" index=\"1\" model=\"pci-bridge\"/>", "no PCI controller 1" },
+        { "", "<controller type=\"pci\" index=\"1\" model=\"pcie-root-port\"/>",
+          "are of model 'pci-bridge', not 'pcie-root-port'" },
+        { "", "<interface type=\"user\"><model type=\"e1000\"/><address type=\"pci\"/></interface>",
+          "not for interface" },
         { "",
-          "<rng model=\"virtio\"><backend model=\"builtin\"/><address type=\"pci\" domain=\"0\" bus=\"0\" "
-          "slot=\"3\" function=\"0\"/></rng>",
-          "no PCI devices" },
+          "<interface type=\"user\"><model type=\"e1000\"/><address type=\"ccw\" devno=\"5\"/></interface>",
+          "not for interface" },
+        { "",
+          "<hostdev mode=\"subsystem\" type=\"pci\"><source><address domain=\"0\" bus=\"0\" slot=\"4\" "
+          "function=\"0\"/></source><address type=\"ccw\" devno=\"5\"/></hostdev>",
+          "not for hostdev" },
+        { "", RNG("<address type=\"ccw\"><zpci uid=\"1\"/></address>"),
+          "<zpci> needs an <address> of type 'pci'" },
+        { "", RNG("<address type=\"pci\"><zpci uid=\"0x0\"/></address>"),
+          "'uid' is 0 and must be at least 1" },
+        { "", RNG("<address type=\"pci\"><zpci uid=\"0x10000\"/></address>"), "at most 65535" },
+        { "", RNG("<address type=\"pci\"><zpci fid=\"0x100000000\"/></address>"), "'fid'" },
+        { "", RNG("<address type=\"pci\"><zpci fid=\"-1\"/></address>"), "'fid'" },
+        { "",
+          RNG("<address type=\"pci\"><zpci uid=\"0xa\"/></address>")
+                  RNG("<address type=\"pci\"><zpci uid=\"10\" fid=\"7\"/></address>"),
+          "two devices have the uid 0xa" },
+        { "",
+          RNG("<address type=\"pci\"><zpci fid=\"0\"/></address>")
+                  RNG("<address type=\"pci\"><zpci uid=\"10\" fid=\"0x0\"/></address>"),
+          "two devices have the fid 0x0" },
+        { "", RNG("<address type=\"pci\" slot=\"3\" multifunction=\"on\"/>"),
+          "a PCI device of s390x is alone" },
+        { "",
+          RNG("<address type=\"pci\" slot=\"3\"/>") RNG("<address type=\"pci\" slot=\"3\" function=\"4\"/>"),
+          "a PCI device of s390x is alone" },
         { "",
           "<rng model=\"virtio\"><backend model=\"builtin\"/><address type=\"ccw\" cssid=\"0xfd\" "
           "ssid=\"0\" devno=\"0\"/></rng>",
@@ -448,6 +479,27 @@ static const struct {
           "ssid=\"2\" devno=\"7\"/></rng>",
           "two devices have the number fe.2.0007" },
 };
+
+/* What would not fit on the root bus has a bridge, whose numbers are not in the way of its devices. */
+START_TEST(test_zpci_bridge)
+{
+        g_autoptr(GString) devices = g_string_new("<memballoon model=\"none\"/>");
+        g_autofree char *text = NULL, *normal = NULL, *again = NULL;
+
+        for (unsigned i = 0; i < 32; i++)
+                g_string_append(devices, RNG("<address type=\"pci\"/>"));
+        text = domain_with("s390-ccw-virtio", "", devices->str);
+        normal = normalize(text, &s390x, NULL);
+        ck_assert(normal && strstr(normal, "slot='0x01' function='0x0'>\n        <zpci uid='0x0021' "
+                                           "fid='0x00000020'/>\n      </address>\n    </controller>"));
+        ck_assert(strstr(normal, "bus='0x00' slot='0x02' function='0x0'>\n        <zpci uid='0x0001' "
+                                 "fid='0x00000000'/>"));
+        ck_assert(strstr(normal, "bus='0x01' slot='0x02' function='0x0'>\n        <zpci uid='0x0020' "
+                                 "fid='0x0000001f'/>"));
+        again = normalize(normal, &s390x, NULL);
+        ck_assert_str_eq(again, normal);
+}
+END_TEST
 
 START_TEST(test_no_channel)
 {
@@ -565,4 +617,5 @@ START_TEST(test_too_many)
 END_TEST
 
 CHECK_MAIN("domain-normalize", test_documents, test_refused, test_no_memory, test_namespaces, test_random,
-           test_no_bus, test_virt, test_channels, test_no_channel, test_pseries, test_many, test_too_many)
+           test_no_bus, test_virt, test_channels, test_zpci_bridge, test_no_channel, test_pseries, test_many,
+           test_too_many)

@@ -608,6 +608,120 @@ START_TEST(test_missing_device)
 }
 END_TEST
 
+/* ---- PCI on s390x ---- */
+
+/* As if the emulator were one of s390x, with zpci or without. */
+static void use_s390x(bool zpci)
+{
+        json_t *document = json_deep_copy(qemu_caps_get_document(fixture.caps));
+
+        json_object_set_new(document, "arch", json_string("s390x"));
+        json_object_set_new(document, "machines",
+                            json_pack("[{s:s, s:s, s:s, s:s, s:i, s:b}]", "name", "s390-ccw-virtio-7.2",
+                                      "alias", "s390-ccw-virtio", "default-cpu-type", "qemu64-x86_64-cpu",
+                                      "default-ram-id", "s390.ram", "cpu-max", 248, "is-default", 1));
+        if (zpci)
+                json_array_append_new(json_object_get(document, "types"), json_string("zpci"));
+        json_array_append_new(json_object_get(document, "types"), json_string("virtio-rng-ccw"));
+        qemu_caps_unref(fixture.caps);
+        fixture.caps = qemu_caps_new(document, NULL);
+        ck_assert_ptr_nonnull(fixture.caps);
+        json_decref(document);
+}
+
+#define S390X(devices)                                                                                       \
+        "<domain type='qemu'><name>z</name><memory>65536</memory><os><type arch='s390x' "                    \
+        "machine='s390-ccw-virtio'>hvm</type></os><devices><emulator>" QEMU "</emulator>"                    \
+        "<memballoon model='none'/>" devices "</devices></domain>"
+
+static unsigned find_device(const struct qemu_command *command, const char *id)
+{
+        g_autofree char *text = g_strdup_printf("\"id\":\"%s\"", id);
+
+        for (unsigned i = 1; command->argv->pdata[i]; i++) {
+                if (strcmp(command->argv->pdata[i - 1], "-device") == 0 &&
+                    strstr(command->argv->pdata[i], text))
+                        return i;
+        }
+        ck_abort_msg("there is no device %s", id);
+}
+
+static const struct {
+        const char *alias, *zpci, *device;
+} companions[] = {
+        { "pci.1", "{\"driver\":\"zpci\",\"id\":\"zpci5\",\"uid\":5,\"fid\":3,\"target\":\"pci.1\"}",
+          "{\"driver\":\"pci-bridge\",\"id\":\"pci.1\",\"chassis_nr\":1,\"bus\":\"pci.0\",\"addr\":"
+          "\"0x1\"}" },
+        { "virtio-disk0",
+          "{\"driver\":\"zpci\",\"id\":\"zpci1\",\"uid\":1,\"fid\":0,\"target\":\"virtio-disk0\"}",
+          "{\"driver\":\"virtio-blk-pci\",\"id\":\"virtio-disk0\"" },
+        { "net0", "{\"driver\":\"zpci\",\"id\":\"zpci3\",\"uid\":3,\"fid\":1,\"target\":\"net0\"}",
+          "{\"driver\":\"virtio-net-pci\",\"id\":\"net0\"" },
+        { "hostdev0", "{\"driver\":\"zpci\",\"id\":\"zpci4\",\"uid\":4,\"fid\":2,\"target\":\"hostdev0\"}",
+          "{\"driver\":\"vfio-pci\",\"id\":\"hostdev0\",\"host\":\"0000:00:04.0\"" },
+        { "rng0", "{\"driver\":\"zpci\",\"id\":\"zpci2\",\"uid\":2,\"fid\":4294967295,\"target\":\"rng0\"}",
+          "{\"driver\":\"virtio-rng-pci\",\"id\":\"rng0\",\"rng\":\"objrng0\",\"bus\":\"pci.1\",\"addr\":"
+          "\"0x2\"}" },
+        { "rng1", NULL,
+          "{\"driver\":\"virtio-rng-ccw\",\"id\":\"rng1\",\"rng\":\"objrng1\",\"devno\":\"fe.0.0000\"}" },
+};
+
+/* Just before the device, behind what it is made of. */
+START_TEST(test_zpci)
+{
+        g_autoptr(GString) text = g_string_new(
+                S390X("<controller type='pci' index='1' model='pci-bridge'/>"
+                      "<disk type='file'><source file='@DIR@/a.raw'/><target dev='vda' bus='virtio'/>"
+                      "<address type='pci'/></disk>"
+                      "<interface type='user'><address type='pci'/></interface>"
+                      "<hostdev mode='subsystem' type='pci' managed='no'><source><address domain='0' bus='0' "
+                      "slot='4' function='0'/></source></hostdev>"
+                      "<rng model='virtio'><backend model='builtin'/><address type='pci' bus='1' slot='2'>"
+                      "<zpci uid='0x0002' fid='0xffffffff'/></address></rng>"
+                      "<rng model='virtio'><backend model='builtin'/></rng>"));
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        CLEANUP(qemu_command_free) struct qemu_command *command = NULL;
+        g_autoptr(GHashTable) resources = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        use_s390x(true);
+        fixture_make_images();
+        g_string_replace(text, "@DIR@", fixture.dir, 0);
+        def = fixture_parse(text->str);
+        resources = fixture_prepare(def);
+        command = fixture_build(def, resources, 5, &error);
+        ck_assert_msg(command != NULL, "%s", error ? error->message : "");
+        for (unsigned i = 0; i < G_N_ELEMENTS(companions); i++) {
+                unsigned at = find_device(command, companions[i].alias);
+
+                ck_assert_msg(g_str_has_prefix(command->argv->pdata[at], companions[i].device), "%s",
+                              (char *)command->argv->pdata[at]);
+                if (companions[i].zpci)
+                        ck_assert_str_eq(command->argv->pdata[at - 2], companions[i].zpci);
+                else
+                        ck_assert_ptr_null(strstr(command->argv->pdata[at - 2], "zpci"));
+        }
+}
+END_TEST
+
+START_TEST(test_no_zpci)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = NULL;
+        g_autoptr(GError) error = NULL;
+
+        if (!fixture_has_qemu())
+                return;
+        use_s390x(false);
+        def = fixture_parse(
+                S390X("<rng model='virtio'><backend model='builtin'/><address type='pci'/></rng>"));
+        ck_assert_ptr_null(fixture_build(def, NULL, 5, &error));
+        ck_assert_str_eq(error->message, "unsupported configuration: emulator '" QEMU
+                                         "' has no device 'zpci' for 'rng0' on PCI");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("qemu-command");
@@ -627,6 +741,8 @@ int main(void)
         tcase_add_test(tcase, test_time_to_start);
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refusals));
         tcase_add_test(tcase, test_missing_device);
+        tcase_add_test(tcase, test_zpci);
+        tcase_add_test(tcase, test_no_zpci);
         suite_add_tcase(suite, tcase);
         return check_run(suite);
 }

@@ -51,6 +51,23 @@ static void expect_pci(const struct domain_def *def, const struct domain_device_
         json_decref(bus);
 }
 
+/* By what guests of s390x know it. */
+static void expect_zpci(const struct domain_device_info *info)
+{
+        const struct domain_address_pci *pci = &info->address.pci;
+        g_autofree char *path = g_strdup_printf("/machine/peripheral/zpci%u", pci->zpci_uid);
+        json_t *fid, *target;
+
+        if (pci->zpci_uid == 0)
+                return;
+        fid = qom_get(path, "fid");
+        target = qom_get(path, "target");
+        ck_assert_uint_eq((uint64_t)json_integer_value(fid), pci->zpci_fid);
+        ck_assert_str_eq(json_string_value(target), info->alias);
+        json_decref(fid);
+        json_decref(target);
+}
+
 static void expect_device(const struct domain_device_info *info, const json_t *peripherals)
 {
         size_t index;
@@ -105,8 +122,10 @@ struct view {
 static void expect_info(const struct view *view, const struct domain_device_info *info)
 {
         expect_device(info, view->peripherals);
-        if (info->address.type == DOMAIN_ADDRESS_PCI)
+        if (info->address.type == DOMAIN_ADDRESS_PCI) {
                 expect_pci(view->def, info);
+                expect_zpci(info);
+        }
         if (info->address.type == DOMAIN_ADDRESS_USB)
                 expect_usb(info->alias, &info->address.usb);
         if (info->address.type == DOMAIN_ADDRESS_CCW)
