@@ -145,7 +145,10 @@ static void go_on(struct guest *guest)
 
 static void heed_foreign_cancel(const json_t *result, const GError *error, void *data)
 {
-        go_on(data);
+        struct guest *guest = data;
+
+        guest->ends_migration = false;
+        go_on(guest);
 }
 
 /* As its agent has left it: that may be over by now. */
@@ -205,6 +208,7 @@ static void resync_migration(struct guest *guest, const json_t *info, const json
                 return;
         }
         log_notice("%s: the migration of an agent that is gone is cancelled", guest->who);
+        guest->ends_migration = true;
         qmp_call(guest->qmp, "migrate_cancel", NULL, QMP_TIMEOUT_JOB_MS, heed_foreign_cancel, guest);
 }
 

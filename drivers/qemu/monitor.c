@@ -66,13 +66,23 @@ void monitor_commit(struct guest *guest, struct domain_edit *edit)
 
 /* ---- the CPUs ---- */
 
+/* For the switch of a migration whose agent is gone: it goes on when it is known that the guest is here. */
+static void stop_for_migration(struct guest *guest)
+{
+        if (domain_get_current(guest->domain)->state == DOMAIN_RUNNING)
+                domain_transition(guest->domain, DOMAIN_PAUSED, DOMAIN_PAUSED_MIGRATION,
+                                  DOMAIN_EVENT_SUSPENDED, DOMAIN_EVENT_SUSPENDED_MIGRATED);
+}
+
 static void on_stop(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
         const struct domain_state *state = domain_get_current(guest->domain);
         /* It stops for that, although whoever began it is gone: whether it goes on is found out. */
         bool leaves = guest->status->departure.cookie && guest->status->departure.postcopy;
 
-        if (state->state == DOMAIN_RUNNING)
+        if (guest->ends_migration && !leaves)
+                stop_for_migration(guest);
+        else if (state->state == DOMAIN_RUNNING)
                 domain_transition(guest->domain, DOMAIN_PAUSED,
                                   leaves ? DOMAIN_PAUSED_POSTCOPY : DOMAIN_PAUSED_UNKNOWN,
                                   DOMAIN_EVENT_SUSPENDED,
@@ -402,6 +412,9 @@ static void set_state(struct guest *guest, const char *status)
         /* paused, prelaunch, debug, internal-error, and what is in the midst of a migration */
         if (domain_get_current(guest->domain)->state == DOMAIN_SHUTDOWN || monitor_is_reset(guest, status))
                 monitor_finish_restart(guest);
+        else if (guest->inherited && !guest->status->departure.postcopy &&
+                 (strcmp(status, "finish-migrate") == 0 || strcmp(status, "postmigrate") == 0))
+                stop_for_migration(guest);
         else
                 on_stop(guest, NULL, 0);
 }
