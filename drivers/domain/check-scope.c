@@ -510,6 +510,7 @@ void domain_check_note_scope(const struct domain_def *def, GPtrArray *noted)
         }
 }
 
-const check_function domain_check_scope[] = { check_disks,      check_controllers, check_interfaces,
-                                              check_chars,      check_displays,    check_others,
-                                              check_acpi_index, check_machine,     NULL };
+const check_function domain_check_scope[] = {
+        check_disks,  check_controllers, check_interfaces, check_chars,        check_displays,
+        check_others, check_acpi_index,  check_machine,    check_limit_groups, NULL
+};

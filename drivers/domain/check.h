@@ -47,6 +47,9 @@ struct check {
 /* Tables of checks, made in the order given; the last is NULL. */
 typedef bool (*check_function)(const struct check *check, GError **error);
 
+/* check-limits.c: have all of a group of disks the same limits? */
+bool check_limit_groups(const struct check *check, GError **error);
+
 extern const check_function domain_check_clock[];
 extern const check_function domain_check_cpu[];
 extern const check_function domain_check_memory[];

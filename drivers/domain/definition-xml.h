@@ -93,6 +93,8 @@ bool domain_read_vsock(struct domain_reader *reader, xmlNode *node, void *vsock,
  */
 bool domain_read_iotune(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
 bool domain_read_throttle_filters(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
+/* <throttlegroups>, all of them, into a pointer to the first. */
+bool domain_read_throttle_groups(struct domain_reader *reader, xmlNode *node, void *target, GError **error);
 /* A <source>, of the type that the struct domain_storage says already. */
 bool domain_read_source(struct domain_reader *reader, xmlNode *node, void *storage, GError **error);
 bool domain_read_network_source(struct domain_reader *reader, xmlNode *node, struct domain_storage *storage,

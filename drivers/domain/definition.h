@@ -394,7 +394,8 @@ struct domain_def {
         struct domain_memtune memtune;
         struct domain_blkiotune blkiotune;
         struct domain_numatune numatune;
-        uint32_t perf_events; /* bits by enum domain_perf_event */
+        const struct domain_iotune *throttle_groups; /* the first <throttlegroup>; NULL: there is none */
+        uint32_t perf_events;                        /* bits by enum domain_perf_event */
         const char
                 *partition; /* <resource><partition>: of the host's resources, absolute; NULL: the default */
         struct domain_cpu cpu;

@@ -48,6 +48,23 @@ const struct domain_iotune_limit domain_iotune_limits[] = {
         NUMBER(read_iops_sec_max_length),
         NUMBER(write_iops_sec_max_length),
 };
+
+bool domain_iotune_has_same_limits(const struct domain_iotune *one, const struct domain_iotune *other)
+{
+        struct domain_iotune left = *one, right = *other;
+
+        for (unsigned i = 0; i < DOMAIN_IOTUNE_LIMITS; i++) {
+                if (*domain_iotune_get_limit(&left, i) != *domain_iotune_get_limit(&right, i))
+                        return false;
+        }
+        return true;
+}
+
+bool domain_iotune_is_empty(const struct domain_iotune *tune)
+{
+        return domain_iotune_has_same_limits(tune, &(struct domain_iotune){ 0 });
+}
+
 static const struct field_part iotune_parts[] = {
         LIMIT(total_bytes_sec),
         LIMIT(read_bytes_sec),
@@ -82,6 +99,24 @@ bool domain_read_iotune(struct domain_reader *reader, xmlNode *node, void *targe
         iotune = domain_arena_alloc(reader->arena, sizeof(*iotune));
         *place = iotune;
         return field_read_parts(reader, node, iotune_parts, iotune, error);
+}
+
+bool domain_read_throttle_groups(struct domain_reader *reader, xmlNode *node, void *target, GError **error)
+{
+        const struct domain_iotune **place = target;
+
+        XML_FOREACH_CHILD (group, node) {
+                struct domain_iotune *tune;
+
+                if (!xml_is(group, "throttlegroup"))
+                        continue;
+                tune = domain_arena_alloc(reader->arena, sizeof(*tune));
+                if (!field_read_parts(reader, group, iotune_parts, tune, error))
+                        return false;
+                *place = tune;
+                place = &tune->next;
+        }
+        return true;
 }
 
 /* The group's own element, anywhere in the document that node is in; NULL: there is none. */

@@ -203,6 +203,11 @@ struct domain_iotune_limit {
 };
 extern const struct domain_iotune_limit domain_iotune_limits[DOMAIN_IOTUNE_LIMITS];
 
+/* Has it none at all? */
+bool domain_iotune_is_empty(const struct domain_iotune *tune);
+/* Have both the same ones? Names do not matter. */
+bool domain_iotune_has_same_limits(const struct domain_iotune *one, const struct domain_iotune *other);
+
 static inline uint64_t *domain_iotune_get_limit(struct domain_iotune *tune, unsigned index)
 {
         return (uint64_t *)(void *)((char *)tune + domain_iotune_limits[index].offset);

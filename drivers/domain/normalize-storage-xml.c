@@ -251,8 +251,58 @@ static void order_disks(struct hardware *hardware)
         }
 }
 
+/* ---- limits ---- */
+
+/* An <iotune>, or a <throttlegroup>, of that group that says its limits. */
+static bool says_limits(const xmlNode *limits, const char *group)
+{
+        g_autofree char *name = limits ? xml_child_text(limits, "group_name") : NULL;
+
+        if (g_strcmp0(name, group) != 0)
+                return false;
+        XML_FOREACH_CHILD (child, limits) {
+                if (!xml_is(child, "group_name"))
+                        return true;
+        }
+        return false;
+}
+
+static const xmlNode *find_limits(xmlNode *root, const char *group)
+{
+        XML_FOREACH_CHILD (limits, xml_child(root, "throttlegroups")) {
+                if (says_limits(limits, group))
+                        return limits;
+        }
+        XML_FOREACH_CHILD (disk, xml_child(root, "devices")) {
+                if (xml_is(disk, "disk") && says_limits(xml_child(disk, "iotune"), group))
+                        return xml_child(disk, "iotune");
+        }
+        return NULL;
+}
+
+void normalize_fill_limits(xmlNode *root, const xmlNode *disk)
+{
+        xmlNode *iotune = xml_child(disk, "iotune");
+        g_autofree char *group = iotune ? xml_child_text(iotune, "group_name") : NULL;
+        const xmlNode *limits;
+
+        if (!group || !*group || says_limits(iotune, group))
+                return;
+        limits = find_limits(root, group);
+        if (!limits)
+                return;
+        xml_remove_children(iotune, "group_name");
+        XML_FOREACH_CHILD (child, limits) {
+                if (!xml_is(child, "group_name"))
+                        xml_add_copy(iotune, child);
+        }
+        xml_add_text(iotune, "group_name", group);
+}
+
 bool normalize_settle_disks(struct hardware *hardware, GError **error)
 {
+        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK)
+                normalize_fill_limits(hardware->devices->parent, disk);
         if (!check_targets(hardware, error))
                 return false;
         order_disks(hardware);

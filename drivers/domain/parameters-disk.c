@@ -194,27 +194,64 @@ static bool is_behind(const struct domain_disk *disk, const char *group)
         return false;
 }
 
+/* The limits that those of a group have, which one that joins them gets; NULL: there is no such group. */
+static const struct domain_iotune *find_group(const struct domain_def *def, const char *name)
+{
+        for (const struct domain_iotune *group = def->throttle_groups; group; group = group->next) {
+                if (g_strcmp0(group->group_name, name) == 0)
+                        return group;
+        }
+        for (unsigned i = 0; i < def->devices.n_disks; i++) {
+                if (is_behind(&def->devices.disks[i], name))
+                        return def->devices.disks[i].iotune;
+        }
+        return NULL;
+}
+
+static bool is_behind_filters(const struct domain_disk *disk)
+{
+        return disk->iotune && disk->iotune->is_filter;
+}
+
+/* What is to be of a disk, and of its group. */
+static bool settle(const struct domain_def *def, const struct domain_disk *disk, const struct params *params,
+                   struct domain_iotune *tune, GError **error)
+{
+        const struct param *name = params_find(params, "group_name");
+        const char *group = name && *name->value.s ? name->value.s : NULL;
+        const struct domain_iotune *before;
+        bool joins;
+
+        if (!choose(disk, name, &before, error))
+                return false;
+        joins = group && !is_behind(disk, group);
+        if (joins && find_group(def, group))
+                before = find_group(def, group);
+        merge(params, before, tune);
+        if (is_behind_filters(disk) || !domain_iotune_is_empty(tune))
+                return check_limits(disk, tune, error);
+        if (joins)
+                return refuse(disk, error, "a group that it joins needs some");
+        /* The others of its group keep theirs. */
+        tune->group_name = NULL;
+        return true;
+}
+
 static bool edit_disk(struct domain_edit *edit, const struct domain_def *def,
                       const struct domain_change *change, enum domain_affect side, GError **error)
 {
         const struct parameters *parameters = change->args;
         const struct domain_disk *disk = find_disk(def, parameters->device, error);
-        const struct domain_iotune *before;
         struct domain_iotune tune = { 0 };
 
-        if (!disk || !choose(disk, params_find(parameters->params, "group_name"), &before, error))
+        if (!disk || !settle(def, disk, parameters->params, &tune, error))
                 return false;
-        merge(parameters->params, before, &tune);
-        if (!check_limits(disk, &tune, error))
-                return false;
+        if (tune.group_name)
+                domain_edit_set_throttle_group(edit, tune.group_name, &tune);
         for (unsigned i = 0; i < def->devices.n_disks; i++) {
                 const struct domain_disk *other = &def->devices.disks[i];
 
-                if (other != disk && !is_behind(other, tune.group_name))
-                        continue;
-                if (other->iotune && other->iotune->is_filter)
-                        domain_edit_set_throttle_group(edit, tune.group_name, &tune);
-                else
+                if (!is_behind_filters(other) && (other == disk || is_behind(other, tune.group_name)))
                         domain_edit_set_disk_iotune(edit, i, &tune);
         }
         return true;

@@ -238,6 +238,7 @@ static const struct field_part vcpus_parts[] = {
         { "memtune", NULL, domain_read_memtune, offsetof(struct domain_def, memtune) },
         { "blkiotune", NULL, domain_read_blkiotune, offsetof(struct domain_def, blkiotune) },
         { "numatune", NULL, domain_read_numatune, offsetof(struct domain_def, numatune) },
+        { "throttlegroups", NULL, domain_read_throttle_groups, offsetof(struct domain_def, throttle_groups) },
         PARTS_END,
 };
 

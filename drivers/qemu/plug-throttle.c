@@ -34,30 +34,16 @@ bool plug_changes_limits(const struct guest *guest, const struct domain_disk *di
 
 /* ---- the definition ---- */
 
-/* The name by which other disks have the same limits; those of a <throttlegroup> are not the disks'. */
-static const char *get_group(const struct domain_disk *disk)
-{
-        return disk->iotune && !disk->iotune->is_filter ? disk->iotune->group_name : NULL;
-}
-
-/* The active one with other limits, which all disks of the group have. NULL with an error. */
+/* The active one with other limits of the disk with that alias. NULL with an error. */
 static struct domain_def *change_limits(const struct domain_def *before, const struct domain_def *wanted,
-                                        unsigned index, GError **error)
+                                        const char *alias, GError **error)
 {
-        const struct domain_disk *disk = &wanted->devices.disks[index];
         struct domain_edit *edit = domain_edit_new(before, error);
 
         if (!edit)
                 return NULL;
-        domain_edit_take_disk_part(edit, disk->info.alias, wanted, disk->info.alias, "iotune");
-        domain_edit_take_disk_part(edit, disk->info.alias, wanted, disk->info.alias, "throttlefilters");
-        for (unsigned i = 0; get_group(disk) && i < before->devices.n_disks; i++) {
-                const struct domain_disk *other = &before->devices.disks[i];
-
-                if (i != index && g_strcmp0(get_group(other), get_group(disk)) == 0)
-                        domain_edit_take_disk_part(edit, other->info.alias, wanted, disk->info.alias,
-                                                   "iotune");
-        }
+        domain_edit_take_disk_part(edit, alias, wanted, alias, "iotune");
+        domain_edit_take_disk_part(edit, alias, wanted, alias, "throttlefilters");
         return domain_edit_commit(edit, error);
 }
 
@@ -142,17 +128,6 @@ static bool has_group(const struct device_list *list, const char *id)
         return false;
 }
 
-static bool has_same_numbers(const struct domain_iotune *one, const struct domain_iotune *other)
-{
-        struct domain_iotune before = *one, after = *other;
-
-        for (unsigned i = 0; i < DOMAIN_IOTUNE_LIMITS; i++) {
-                if (*domain_iotune_get_limit(&before, i) != *domain_iotune_get_limit(&after, i))
-                        return false;
-        }
-        return true;
-}
-
 /* The numbers of a group that is there, by whichever disk is behind it; NULL: none is. */
 static const struct domain_iotune *find_numbers(const struct guest *guest, const char *id)
 {
@@ -195,7 +170,7 @@ static bool set_numbers(const struct limits *limits, const struct device_list *c
                 g_autofree char *id = device_throttle_id(after, tune);
                 const struct domain_iotune *old = find_numbers(limits->guest, id);
 
-                if (has_group(come, id) || !old || has_same_numbers(old, tune))
+                if (has_group(come, id) || !old || domain_iotune_has_same_limits(old, tune))
                         continue;
                 if (!set_limits(limits, id,
                                 back ? describe_numbers(after, before, old)
@@ -296,8 +271,8 @@ bool plug_update_limits(struct guest *guest, unsigned index, bool complete, stru
                         GError **error)
 {
         const struct domain_disk *disk = &get_def(guest)->devices.disks[index];
-        struct domain_def *def =
-                complete ? domain_def_ref(*live) : change_limits(get_def(guest), *live, index, error);
+        struct domain_def *def = complete ? domain_def_ref(*live)
+                                          : change_limits(get_def(guest), *live, disk->info.alias, error);
         struct limits limits = { guest, plug_begin_call(), device_list_new(), device_list_new() };
         bool ok = def && run(&limits, disk, def, index, error);
 

@@ -344,16 +344,15 @@ static const struct change {
         { "sda", FILTERS(BEHIND("one") BEHIND("two")), FILTERS(BEHIND("two") BEHIND("one")), 1 },
         { "sda", FILTERS(BEHIND("one") BEHIND("two")), FILTERS(BEHIND("one")), 1 },
         { "sda", FILTERS(BEHIND("one") BEHIND("two")), "", 1 },
-        { "sda", FILTERS(BEHIND("one")), GROUP(TOTAL(9), "slow"), 2 },
+        { "sda", FILTERS(BEHIND("one")), GROUP(TOTAL(9), "own"), 2 },
         { "sdb", TUNE(TOTAL(7000)), TUNE(READ(30)), 1 },
         { "sdb", TUNE(TOTAL(7000)), TUNE(TOTAL(7000) "<total_bytes_sec_max>9000</total_bytes_sec_max>"), 1 },
         { "sdb", TUNE(TOTAL(7000)), "", 1 },
-        /* it joins others, and they have its limits then */
-        { "sdb", TUNE(TOTAL(7000)), GROUP(TOTAL(8000), "slow"), 2 },
         { "sdc", GROUP(TOTAL(2000), "slow"), GROUP(READ(40), "slow"), 1 },
         { "sdc", GROUP(TOTAL(2000), "slow"), GROUP(TOTAL(2000), "alone"), 2 },
+        { "sdb", TUNE(TOTAL(7000)), GROUP(TOTAL(2000), "alone"), 1 },
         { "sdd", "", TUNE(TOTAL(3000)), 3 },
-        { "sdd", "", GROUP(READ(50), "slow"), 3 },
+        { "sdd", "", GROUP("", "alone"), 2 },
 };
 
 static void tell(unsigned step, const char *what)

@@ -562,6 +562,30 @@ START_TEST(disks_behind_groups)
 }
 END_TEST
 
+/* Who joins a group has its limits, and who has none any more leaves it, and the others as they were. */
+START_TEST(disks_that_join)
+{
+        struct domain *domain = make_running(BEHIND);
+
+        set_device(domain, DISK, "vdc", text("group_name", "new"), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        ck_assert_str_eq(get_tune(get_config(domain), 2)->group_name, "new");
+        ck_assert_uint_eq(get_tune(get_config(domain), 2)->total_bytes_sec, 6);
+        set_device(domain, DISK, "vdc", text("group_name", "g"), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        ck_assert_str_eq(get_tune(get_config(domain), 2)->group_name, "g");
+        ck_assert_uint_eq(get_tune(get_config(domain), 2)->read_iops_sec, 5);
+        ck_assert_uint_eq(get_tune(get_config(domain), 2)->total_bytes_sec, 0);
+        ck_assert_uint_eq(get_tune(get_config(domain), 0)->read_iops_sec, 5);
+        set_device(domain, DISK, "vdc", number("read_iops_sec", 0), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        ck_assert_ptr_null(get_tune(get_config(domain), 2));
+        ck_assert_uint_eq(get_tune(get_config(domain), 0)->read_iops_sec, 5);
+        set_device(domain, DISK, "vdc", text("group_name", "i"), CONFIG);
+        expect("invalid argument: the limits of disk 'vdc': a group that it joins needs some", "", "");
+}
+END_TEST
+
 START_TEST(bad_disks)
 {
         static const struct {
@@ -680,4 +704,4 @@ CHECK_MAIN_FIXTURE("domain-parameters", setup_domains, teardown_domains, schedul
                    too_many_shares, the_table, numa_of_a_restricted_guest, numa_without_nodes,
                    told_of_no_limits, told_of_two_devices, told_of_perf_events, a_guarantee, memory,
                    memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio, told,
-                   disks, disks_behind_groups, bad_disks, interfaces)
+                   disks, disks_behind_groups, disks_that_join, bad_disks, interfaces)

@@ -33,6 +33,9 @@
         "</throttlegroup><throttlegroup><group_name>few</group_name><read_iops_sec>7</read_iops_sec>"        \
         "</throttlegroup><throttlegroup><read_iops_sec>7</read_iops_sec><group_name>wrong</group_name>"      \
         "<total_iops_sec>7</total_iops_sec></throttlegroup></throttlegroups>"
+#define GROUPED(target, n, group)                                                                            \
+        DISK("", "", "dev='" target "' bus='virtio'",                                                        \
+             "<iotune><read_iops_sec>" n "</read_iops_sec><group_name>" group "</group_name></iotune>")
 #define BEHIND(group) "<throttlefilter group='" group "'/>"
 #define FILTER(group) "<throttlefilters>" BEHIND(group) "</throttlefilters>"
 #define EIGHT(it)     it it it it it it it it
@@ -145,6 +148,12 @@ static const struct {
           DISK("", "", "dev='vda' bus='virtio'",
                "<iotune><total_bytes_sec>1</total_bytes_sec><write_bytes_sec>1</write_bytes_sec></iotune>"),
           "<iotune> of disk 'vda' has both total_bytes_sec and write_bytes_sec" },
+        { "", GROUPED("vda", "5", "g") GROUPED("vdb", "5", "g") GROUPED("vdc", "6", "h"), NULL },
+        { "", GROUPED("vda", "5", "g") GROUPED("vdb", "6", "g"),
+          "disks 'vda' and 'vdb' have <group_name> 'g' and other limits each" },
+        { GROUPS, GROUPED("vda", "7", "few"), NULL },
+        { GROUPS, GROUPED("vda", "8", "few"),
+          "<iotune> of disk 'vda' has other limits than <throttlegroup> 'few'" },
 };
 
 /* What is refused before that, when the document is read. */
