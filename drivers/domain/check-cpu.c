@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "drivers/domain/cpuset.h"
+#include "drivers/domain/vcpu-list.h"
 
 #include <string.h>
 
@@ -48,7 +49,8 @@ static bool check_pins(const struct check *check, GError **error)
 }
 
 /* Once the machine is made, vCPUs come to it one after the other. */
-static bool check_order(const struct domain_vcpu *vcpu, GHashTable *orders, bool known, GError **error)
+static bool check_order(const struct domain_vcpu *vcpu, unsigned group_size, GHashTable *orders, bool known,
+                        GError **error)
 {
         if (known != (vcpu->order > 0))
                 return check_refuse(error,
@@ -57,7 +59,7 @@ static bool check_order(const struct domain_vcpu *vcpu, GHashTable *orders, bool
                                     known ? vcpu->id : 0);
         if (vcpu->id == 0 && vcpu->order > 1)
                 return check_refuse(error, "vCPU 0 has order %u (<vcpus>): a guest boots on it", vcpu->order);
-        if (known && !g_hash_table_add(orders, GUINT_TO_POINTER(vcpu->order)))
+        if (known && vcpu->id % group_size == 0 && !g_hash_table_add(orders, GUINT_TO_POINTER(vcpu->order)))
                 return check_refuse(error, "two vCPUs have order %u (<vcpus>)", vcpu->order);
         return true;
 }
@@ -89,11 +91,31 @@ static bool check_staying(const struct domain_def *def, GError **error)
         return true;
 }
 
+static bool check_groups(const struct check *check, GError **error)
+{
+        const struct domain_def *def = check->def;
+        unsigned group_size = domain_vcpu_get_group_size(def), first = 0, other = 0;
+
+        if (domain_vcpu_are_whole(def, &first, &other))
+                return true;
+        if (def->n_vcpu_list == 0)
+                return check_refuse(
+                        error,
+                        "%u vCPUs are not whole cores, which come and go on a pseries machine: those "
+                        "of <topology> have %u threads each",
+                        (unsigned)def->vcpus, group_size);
+        return check_refuse(error,
+                            "vCPUs %u and %u differ in <vcpus>, and are threads of one core, which comes and "
+                            "goes as a whole on a pseries machine: each core of <topology> has %u",
+                            first, other, group_size);
+}
+
 /* <vcpus>, which is sorted: vCPU 0 is always there, and none is listed twice. */
 static bool check_list(const struct check *check, GError **error)
 {
         const struct domain_def *def = check->def;
         g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL), orders = g_hash_table_new(NULL, NULL);
+        unsigned group_size = domain_vcpu_get_group_size(def);
         bool known = false;
 
         for (unsigned i = 0; i < def->n_vcpu_list; i++) {
@@ -110,10 +132,10 @@ static bool check_list(const struct check *check, GError **error)
                                 vcpu->id);
                 if (vcpu->id == 0)
                         known = vcpu->order > 0;
-                if (vcpu->enabled && !check_order(vcpu, orders, known, error))
+                if (vcpu->enabled && !check_order(vcpu, group_size, orders, known, error))
                         return false;
         }
-        return check_staying(def, error);
+        return check_groups(check, error) && check_staying(def, error);
 }
 
 /* ---- the model ---- */

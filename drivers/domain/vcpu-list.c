@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "drivers/domain/vcpu-list.h"
 
+#include <string.h>
+
 struct domain_vcpu *domain_vcpu_list_new(const struct domain_def *def, unsigned max)
 {
         struct domain_vcpu *list = g_new0(struct domain_vcpu, max);
@@ -21,6 +23,46 @@ struct domain_vcpu *domain_vcpu_list_new(const struct domain_def *def, unsigned 
                 list[known->id].hotpluggable = stays ? DOMAIN_SWITCH_OFF : DOMAIN_SWITCH_ON;
         }
         return list;
+}
+
+/* Cores are what can be plugged into a pseries machine. */
+unsigned domain_vcpu_get_group_size(const struct domain_def *def)
+{
+        bool by_core = def->os.arch && g_str_has_prefix(def->os.arch, "ppc64") && def->os.machine &&
+                       g_str_has_prefix(def->os.machine, "pseries");
+
+        return by_core && def->cpu.sockets ? MAX(def->cpu.threads, 1U) : 1;
+}
+
+static uint32_t get_order(const struct domain_def *def, unsigned id)
+{
+        if (id < def->n_vcpu_list && def->vcpu_list[id].id == id)
+                return def->vcpu_list[id].order;
+        for (unsigned i = 0; i < def->n_vcpu_list; i++) {
+                if (def->vcpu_list[i].id == id)
+                        return def->vcpu_list[i].order;
+        }
+        return 0;
+}
+
+static bool are_alike(const struct domain_def *def, unsigned one, unsigned other)
+{
+        return domain_vcpu_is_enabled(def, one) == domain_vcpu_is_enabled(def, other) &&
+               domain_vcpu_is_hotpluggable(def, one) == domain_vcpu_is_hotpluggable(def, other) &&
+               get_order(def, one) == get_order(def, other);
+}
+
+bool domain_vcpu_are_whole(const struct domain_def *def, unsigned *first, unsigned *other)
+{
+        unsigned group_size = domain_vcpu_get_group_size(def);
+
+        for (unsigned id = 0; group_size > 1 && id < def->max_vcpus; id++) {
+                *first = id - id % group_size;
+                *other = id;
+                if (!are_alike(def, *first, *other))
+                        return false;
+        }
+        return true;
 }
 
 unsigned domain_vcpu_list_count(const struct domain_vcpu *list, unsigned max)
@@ -82,17 +124,23 @@ static int compare(gconstpointer a, gconstpointer b)
         return left->id < right->id ? -1 : 1;
 }
 
-void domain_vcpu_list_number(struct domain_vcpu *list, unsigned max)
+void domain_vcpu_list_number(struct domain_vcpu *list, unsigned max, unsigned group_size)
 {
         g_autoptr(GPtrArray) there = g_ptr_array_sized_new(max);
+        unsigned order = 0, last = max;
 
         for (unsigned i = 0; i < max; i++) {
                 if (list[i].enabled)
                         g_ptr_array_add(there, &list[i]);
         }
         g_ptr_array_sort(there, compare);
-        for (unsigned i = 0; i < there->len; i++)
-                ((struct domain_vcpu *)g_ptr_array_index(there, i))->order = i + 1;
+        for (unsigned i = 0; i < there->len; i++) {
+                struct domain_vcpu *vcpu = g_ptr_array_index(there, i);
+
+                order += vcpu->id / group_size != last;
+                last = vcpu->id / group_size;
+                vcpu->order = order;
+        }
 }
 
 void domain_vcpu_list_forget_order(struct domain_vcpu *list, unsigned max)

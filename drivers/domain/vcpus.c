@@ -116,6 +116,7 @@ static bool edit_vcpus(struct domain_edit *edit, const struct domain_def *def,
         bool live = side == DOMAIN_AFFECT_LIVE,
              hotpluggable = live || change->flags & DOMAIN_VCPU_HOTPLUGGABLE;
         bool pluggable = live && !vcpus->domain->driver->ops->all_vcpus_leave;
+        unsigned group_size = domain_vcpu_get_group_size(def);
         g_autofree struct domain_vcpu *list = NULL;
 
         if (change->flags & DOMAIN_VCPU_MAXIMUM)
@@ -124,13 +125,19 @@ static bool edit_vcpus(struct domain_edit *edit, const struct domain_def *def,
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                  "%u vCPUs are more than the maximum of domain '%s', %u", vcpus->count,
                                  def->base.name, (unsigned)def->max_vcpus);
+        if (vcpus->count % group_size != 0)
+                return error_set(
+                        error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                        "%u vCPUs of domain '%s' are not whole cores, which come and go on a pseries "
+                        "machine: those of its <topology> have %u threads each",
+                        vcpus->count, def->base.name, group_size);
         if (vcpus->count == def->vcpus)
                 return true;
         list = domain_vcpu_list_new(def, def->max_vcpus);
         if (!domain_vcpu_list_resize(list, def->max_vcpus, vcpus->count, hotpluggable, pluggable))
                 return refuse_leaving(def, list, error);
         if (live)
-                domain_vcpu_list_number(list, def->max_vcpus);
+                domain_vcpu_list_number(list, def->max_vcpus, group_size);
         else
                 domain_vcpu_list_forget_order(list, def->max_vcpus);
         if (def->n_vcpu_list > 0 || hotpluggable)

@@ -4,6 +4,8 @@
  */
 #include "drivers/qemu/command-internal.h"
 
+#include "drivers/domain/vcpu-list.h"
+
 #include <string.h>
 
 /* ---- the model ---- */
@@ -392,13 +394,17 @@ static bool add_smp(struct command_builder *builder, GError **error)
         const struct domain_def *def = builder->def;
         const struct domain_cpu *cpu = &def->cpu;
         g_autoptr(GString) option = g_string_new(NULL);
-        unsigned max_cpus = builder->machine->max_cpus, first = count_staying(def);
+        unsigned max_cpus = builder->machine->max_cpus, first = count_staying(def), one = 0, other = 0;
 
         if (max_cpus && def->max_vcpus > max_cpus)
                 return device_unsupported(error, "machine '%s' has at most %u vCPUs", builder->machine->name,
                                           max_cpus);
         if (first == 0)
                 return device_unsupported(error, "<vcpus> without vCPU 0");
+        if (!domain_vcpu_are_whole(def, &one, &other))
+                return device_unsupported(
+                        error, "vCPUs %u and %u apart: machine '%s' has whole cores, of %u threads", one,
+                        other, builder->machine->name, (unsigned)cpu->threads);
         g_string_append_printf(option, "%u", first);
         if (def->max_vcpus != first)
                 g_string_append_printf(option, ",maxcpus=%u", (unsigned)def->max_vcpus);

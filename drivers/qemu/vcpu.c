@@ -19,25 +19,44 @@ static const struct domain_def *get_def(const struct guest *guest)
 
 /* ---- what QEMU has ---- */
 
-/* The places for vCPUs, the last one first, as QEMU lists them. NULL with an error. */
+/* QEMU lists places, the last one first, with the number of vCPUs that come to each. Takes listed. */
+static json_t *spread(json_t *listed, unsigned group_size)
+{
+        json_t *places = json_array();
+
+        for (size_t i = json_array_size(listed); i-- > 0;) {
+                json_t *place = json_array_get(listed, i);
+
+                if (json_integer_value(json_object_get(place, "vcpus-count")) != group_size)
+                        break;
+                for (unsigned j = 0; j < group_size; j++)
+                        json_array_append(places, place);
+        }
+        json_decref(listed);
+        return places;
+}
+
+/* The place of each vCPU, by its number; those of a group have the same one. NULL with an error. */
 static json_t *query_places(struct guest *guest, const struct domain_def *def, GError **error)
 {
+        unsigned group_size = domain_vcpu_get_group_size(def);
         json_t *places = NULL;
 
         if (!qmp_execute(guest->qmp, "query-hotpluggable-cpus", NULL, QMP_TIMEOUT_MS, &places, error))
                 return NULL;
+        places = spread(places, group_size);
         if (json_array_size(places) == def->max_vcpus)
                 return places;
         error_set(error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
-                  "the machine of %s has %zu places for its %u vCPUs: they come and go in groups", guest->who,
-                  json_array_size(places), (unsigned)def->max_vcpus);
+                  "the machine of %s has places for %zu of its %u vCPUs in groups of %u", guest->who,
+                  json_array_size(places), (unsigned)def->max_vcpus, group_size);
         json_decref(places);
         return NULL;
 }
 
 static json_t *get_place(const json_t *places, unsigned id)
 {
-        return json_array_get(places, json_array_size(places) - 1 - id);
+        return json_array_get(places, id);
 }
 
 /* Where the vCPU is in QEMU's tree; NULL: it is not there. Borrowed. */
@@ -55,7 +74,7 @@ void vcpu_number(const struct domain_def *def, struct domain_edit *edit)
         if (def->n_vcpu_list == 0)
                 return;
         list = domain_vcpu_list_new(def, def->max_vcpus);
-        domain_vcpu_list_number(list, def->max_vcpus);
+        domain_vcpu_list_number(list, def->max_vcpus, domain_vcpu_get_group_size(def));
         domain_edit_set_vcpu_list(edit, list, def->max_vcpus);
 }
 
@@ -76,7 +95,7 @@ static void publish(struct guest *guest, struct domain_vcpu *list)
         g_autoptr(GError) failure = NULL;
         struct domain_def *def;
 
-        domain_vcpu_list_number(list, max);
+        domain_vcpu_list_number(list, max, domain_vcpu_get_group_size(get_def(guest)));
         def = with_list(get_def(guest), list, &failure);
         if (def)
                 domain_update_active(guest->domain, def);
@@ -87,6 +106,7 @@ static void publish(struct guest *guest, struct domain_vcpu *list)
 
 /* ---- they come ---- */
 
+/* With it comes its group, of which it is the first. */
 static bool plug(struct guest *guest, const json_t *places, unsigned id, GError **error)
 {
         const json_t *place = get_place(places, id);
@@ -119,10 +139,11 @@ bool vcpu_has_coming(const struct domain_def *def)
         return false;
 }
 
-/* By vcpu_number() the orders are 1 to the number of those that are there. */
+/* By vcpu_number() the orders are 1 to the number of groups that are there. */
 bool vcpu_plug_coming(struct guest *guest, const struct domain_def *def, GError **error)
 {
         g_autofree unsigned *by_order = NULL;
+        unsigned group_size = domain_vcpu_get_group_size(def);
         json_t *places;
         bool ok = true;
 
@@ -135,7 +156,8 @@ bool vcpu_plug_coming(struct guest *guest, const struct domain_def *def, GError 
         for (unsigned i = 0; i < def->n_vcpu_list; i++) {
                 const struct domain_vcpu *vcpu = &def->vcpu_list[i];
 
-                if (is_coming(def, vcpu->id) && vcpu->order > 0 && vcpu->order <= def->vcpus)
+                if (is_coming(def, vcpu->id) && vcpu->id % group_size == 0 && vcpu->order > 0 &&
+                    vcpu->order <= def->vcpus)
                         by_order[vcpu->order - 1] = vcpu->id;
         }
         for (unsigned i = 0; ok && i < def->vcpus; i++)
@@ -163,12 +185,16 @@ static bool is_refusal(const json_t *info, const char *device)
                (source == EJECT || source == EJECT_REQUEST) && status >= UNSUPPORTED && status <= BUSY;
 }
 
-/* Without KVM, QEMU tells the end of its interrupt controller alone, "/machine/peripheral/vcpu2/lapic". */
+/*
+ * Without KVM, QEMU tells the end of a PC's interrupt controller alone, "/machine/peripheral/vcpu2/lapic". Of
+ * a core it tells those of its threads first, while it is still there.
+ */
 static bool is_of(const char *path, const char *vcpu)
 {
         size_t length = strlen(vcpu);
 
-        return path && strncmp(path, vcpu, length) == 0 && (path[length] == '\0' || path[length] == '/');
+        return path && strncmp(path, vcpu, length) == 0 &&
+               (path[length] == '\0' || strcmp(path + length, "/lapic") == 0);
 }
 
 static bool is_answer(const char *name, const json_t *arguments, void *data)
@@ -193,7 +219,9 @@ static void clear_away(struct guest *guest, unsigned id)
                 cgroup_remove_threads(guest->domain->base.lane, guest->cgroup, threads);
 }
 
-static bool unplug(struct guest *guest, const json_t *places, unsigned id, GError **error)
+/* With it goes its group, of which it is the first. */
+static bool unplug(struct guest *guest, const json_t *places, unsigned id, unsigned group_size,
+                   GError **error)
 {
         const char *path = get_path(places, id);
         struct waiting waiting = { path, path ? strrchr(path, '/') + 1 : NULL, false };
@@ -212,7 +240,8 @@ static bool unplug(struct guest *guest, const json_t *places, unsigned id, GErro
                 return false;
         }
         if (!waiting.refused) {
-                clear_away(guest, id);
+                for (unsigned i = 0; i < group_size; i++)
+                        clear_away(guest, id + i);
                 return true;
         }
         plug_refused(guest, waiting.device);
@@ -220,21 +249,28 @@ static bool unplug(struct guest *guest, const json_t *places, unsigned id, GErro
                          "the guest of %s refuses to let go of vCPU %u", guest->who, id);
 }
 
-static bool set_one(struct guest *guest, const struct domain_def *def, const json_t *places, unsigned id,
-                    GError **error)
+/* id is the first one. */
+static bool set_group(struct guest *guest, const struct domain_def *def, const json_t *places, unsigned id,
+                      GError **error)
 {
-        bool was = domain_vcpu_is_enabled(get_def(guest), id), is = domain_vcpu_is_enabled(def, id);
+        bool was = domain_vcpu_is_enabled(get_def(guest), id), is = domain_vcpu_is_enabled(def, id), ok;
+        unsigned group_size = domain_vcpu_get_group_size(def);
 
-        if (is && !was)
-                return plug(guest, places, id, error) && affinity_settle_vcpu(guest, def, id, error);
-        return is || !was || unplug(guest, places, id, error);
+        if (is == was)
+                return true;
+        if (!is)
+                return unplug(guest, places, id, group_size, error);
+        ok = plug(guest, places, id, error);
+        for (unsigned i = 0; ok && i < group_size; i++)
+                ok = affinity_settle_vcpu(guest, def, id + i, error);
+        return ok;
 }
 
 bool vcpu_set(struct domain *domain, struct domain_def **live, GError **error)
 {
         struct guest *guest = guest_of(domain);
         const struct domain_def *def = get_def(guest);
-        unsigned max = def->max_vcpus;
+        unsigned max = def->max_vcpus, group_size = domain_vcpu_get_group_size(def);
         bool more = (*live)->vcpus > def->vcpus, ok;
         json_t *places = NULL;
 
@@ -244,8 +280,8 @@ bool vcpu_set(struct domain *domain, struct domain_def **live, GError **error)
                 return true;
         places = query_places(guest, def, error);
         ok = places != NULL;
-        for (unsigned i = 0; ok && i < max; i++)
-                ok = set_one(guest, *live, places, more ? i : max - 1 - i, error);
+        for (unsigned i = 0; ok && i < max; i += group_size)
+                ok = set_group(guest, *live, places, more ? i : max - group_size - i, error);
         if (!ok && places)
                 vcpu_resync(guest);
         json_decref(places);
@@ -254,9 +290,11 @@ bool vcpu_set(struct domain *domain, struct domain_def **live, GError **error)
 
 /* ---- by itself ---- */
 
-/* "/machine/peripheral/vcpu3" */
+/* "/machine/peripheral/vcpu3"; what a core tells of its threads is said again of the core. */
 void vcpu_forget(struct guest *guest, const char *path)
 {
+        if (strstr(path, "/thread["))
+                return;
         if (g_str_has_prefix(path, "/machine/peripheral/vcpu") ||
             g_str_has_prefix(path, "/machine/unattached/"))
                 vcpu_resync(guest);

@@ -5,7 +5,8 @@
  * vCPUs that come and go. Those that stay are the first ones (-smp); the others are devices, "vcpu2", of
  * which QEMU says where each belongs (query-hotpluggable-cpus). Those of the definition come before the
  * guest's CPUs run, or its state comes from elsewhere, and in the order that it says; which come and go later
- * is the model's choice (vcpu-list.h). Lane of the domain.
+ * is the model's choice (vcpu-list.h). On pseries the device is a core, named by the first of its threads.
+ * Lane of the domain.
  */
 
 #include "drivers/domain/edit-xml.h"

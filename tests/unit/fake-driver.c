@@ -49,7 +49,9 @@ bool fake_driver_call(struct domain *domain, const char *name, GError **error)
 static void prepare(struct domain_driver *driver, const char *type, const char *arch, const char *machine,
                     const char *emulator, domain_driver_prepared done, void *data)
 {
-        const struct domain_machine resolved = { .type = "test", .arch = "x86_64", .machine = machine };
+        /* Those of the document go while it is normalised. */
+        g_autofree char *own_arch = g_strdup(arch ? arch : "x86_64"), *own_machine = g_strdup(machine);
+        const struct domain_machine resolved = { .type = "test", .arch = own_arch, .machine = own_machine };
 
         done(&resolved, NULL, data);
 }
