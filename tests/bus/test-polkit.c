@@ -397,6 +397,10 @@ START_TEST(test_daemon_starts_again)
         if (!start(""))
                 return;
         nobody = connect_nobody();
+        /* The agent knows who it is from now on, but no more what it may do. */
+        client_do(nobody, DOMAIN, DOMAIN_INTERFACE, "GetState", "u", 0);
+        polkitd_kill(polkitd);
+        polkitd_start(polkitd);
         polkitd_signal(polkitd, SIGSTOP);
         client_send(nobody, &answer, DOMAIN, DOMAIN_INTERFACE, "GetState", "u", 0);
         /* What root asks for is answered behind it. */
