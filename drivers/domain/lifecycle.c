@@ -184,10 +184,11 @@ static bool choose_end_work(struct managed *object, void *data, GError **error)
 
         if (!managed_require_active(object, error) || !domain_require_idle(domain, error))
                 return false;
-        if (ops->forget_reboot && (!ending->flags || (ending->flags & by_agent)))
+        if (ops->forget_reboot && (!ending->flags || (ending->flags & by_agent))) {
                 ending->agent = ops->get_agent(domain, only ? error : NULL);
-        if (ending->agent)
-                ops->forget_reboot(domain);
+                if (ending->agent)
+                        ops->forget_reboot(domain);
+        }
         return ending->agent || (!only && ask_to_end(domain, ending, error));
 }
 
