@@ -16,9 +16,6 @@ bool normalize_scale_memory(xmlNode *node, GError **error);
 /* The vCPUs that no NUMA cell names are those of cell 0. */
 void normalize_cells(xmlNode *root, unsigned vcpus);
 
-/* A disk whose <iotune> names a group, and no limits, has those of the group; root: of the document. */
-void normalize_fill_limits(xmlNode *root, const xmlNode *disk);
-
 /* Addresses on disk controllers; may add controllers. */
 bool address_drives(struct hardware *hardware, GError **error);
 /* Ports of virtio-serial and slots of smartcard readers; may add controllers. */

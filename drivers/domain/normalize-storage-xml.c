@@ -253,43 +253,43 @@ static void order_disks(struct hardware *hardware)
 
 /* ---- limits ---- */
 
-/* An <iotune>, or a <throttlegroup>, of that group that says its limits. */
-static bool says_limits(const xmlNode *limits, const char *group)
+static bool says_limits(const xmlNode *iotune)
 {
-        g_autofree char *name = limits ? xml_child_text(limits, "group_name") : NULL;
-
-        if (g_strcmp0(name, group) != 0)
-                return false;
-        XML_FOREACH_CHILD (child, limits) {
+        XML_FOREACH_CHILD (child, iotune) {
                 if (!xml_is(child, "group_name"))
                         return true;
         }
         return false;
 }
 
-static const xmlNode *find_limits(xmlNode *root, const char *group)
+static void add_limits(GHashTable *groups, xmlNode *limits)
 {
-        XML_FOREACH_CHILD (limits, xml_child(root, "throttlegroups")) {
-                if (says_limits(limits, group))
-                        return limits;
-        }
-        XML_FOREACH_CHILD (disk, xml_child(root, "devices")) {
-                if (xml_is(disk, "disk") && says_limits(xml_child(disk, "iotune"), group))
-                        return xml_child(disk, "iotune");
-        }
-        return NULL;
+        g_autofree char *name = limits ? xml_child_text(limits, "group_name") : NULL;
+
+        if (name && *name && says_limits(limits) && !g_hash_table_contains(groups, name))
+                g_hash_table_insert(groups, g_steal_pointer(&name), limits);
 }
 
-void normalize_fill_limits(xmlNode *root, const xmlNode *disk)
+/* What says the limits of each group, by its name: its <throttlegroup>, or the <iotune> of the first disk. */
+static GHashTable *collect_limits(struct hardware *hardware)
+{
+        GHashTable *groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+        XML_FOREACH_CHILD (limits, xml_child(hardware->devices->parent, "throttlegroups"))
+                add_limits(groups, limits);
+        HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK)
+                add_limits(groups, xml_child(disk, "iotune"));
+        return groups;
+}
+
+/* A disk whose <iotune> names a group, and no limits, has those of the group. */
+static void fill_limits(GHashTable *groups, const xmlNode *disk)
 {
         xmlNode *iotune = xml_child(disk, "iotune");
         g_autofree char *group = iotune ? xml_child_text(iotune, "group_name") : NULL;
-        const xmlNode *limits;
+        const xmlNode *limits = group ? g_hash_table_lookup(groups, group) : NULL;
 
-        if (!group || !*group || says_limits(iotune, group))
-                return;
-        limits = find_limits(root, group);
-        if (!limits)
+        if (!limits || says_limits(iotune))
                 return;
         xml_remove_children(iotune, "group_name");
         XML_FOREACH_CHILD (child, limits) {
@@ -301,8 +301,10 @@ void normalize_fill_limits(xmlNode *root, const xmlNode *disk)
 
 bool normalize_settle_disks(struct hardware *hardware, GError **error)
 {
+        g_autoptr(GHashTable) groups = collect_limits(hardware);
+
         HARDWARE_FOREACH (disk, hardware, DOMAIN_DEVICE_DISK)
-                normalize_fill_limits(hardware->devices->parent, disk);
+                fill_limits(groups, disk);
         if (!check_targets(hardware, error))
                 return false;
         order_disks(hardware);
