@@ -266,11 +266,11 @@ static void add_limits(GHashTable *groups, xmlNode *limits)
 {
         g_autofree char *name = limits ? xml_child_text(limits, "group_name") : NULL;
 
-        if (name && *name && says_limits(limits) && !g_hash_table_contains(groups, name))
+        if (name && *name && says_limits(limits))
                 g_hash_table_insert(groups, g_steal_pointer(&name), limits);
 }
 
-/* What says the limits of each group, by its name: its <throttlegroup>, or the <iotune> of the first disk. */
+/* What says the limits of each group, by its name; if others say something else, that is refused later. */
 static GHashTable *collect_limits(struct hardware *hardware)
 {
         GHashTable *groups = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
