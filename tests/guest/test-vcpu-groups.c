@@ -194,29 +194,6 @@ END_TEST
 
 /* ---- pins ---- */
 
-struct wanted {
-        pid_t pid, thread;
-        const char *name; /* what its name begins with */
-};
-
-static bool is_thread(void *data)
-{
-        struct wanted *wanted = data;
-        g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)wanted->pid);
-        g_autoptr(GDir) dir = g_dir_open(tasks, 0, NULL);
-        const char *name;
-
-        while (dir && (name = g_dir_read_name(dir))) {
-                g_autofree char *file = g_strconcat(tasks, "/", name, "/comm", NULL), *comm = NULL;
-
-                if (!g_file_get_contents(file, &comm, NULL, NULL) || !g_str_has_prefix(comm, wanted->name))
-                        continue;
-                wanted->thread = (pid_t)atoi(name);
-                return true;
-        }
-        return false;
-}
-
 /* Each thread of a core that comes is where it is pinned. */
 START_TEST(test_pinned)
 {
@@ -234,10 +211,8 @@ START_TEST(test_pinned)
         set_vcpus(client, path, 4, VCPUS_LIVE);
         for (unsigned i = 2; i < 4; i++) {
                 g_autofree char *name = g_strdup_printf("CPU %u/", i);
-                struct wanted wanted = { pid, 0, name };
 
-                harness_wait_until(is_thread, &wanted, name);
-                ck_assert_int_eq(sched_getaffinity(wanted.thread, sizeof(set), &set), 0);
+                ck_assert_int_eq(sched_getaffinity(guest_wait_thread(pid, name), sizeof(set), &set), 0);
                 ck_assert_msg(CPU_COUNT(&set) == 1 && CPU_ISSET(0, &set), "%s may use %d CPUs", name,
                               CPU_COUNT(&set));
         }

@@ -88,39 +88,6 @@ END_TEST
 
 /* ---- pins ---- */
 
-struct wanted {
-        pid_t pid, thread;
-        const char *name; /* what its name begins with */
-};
-
-/* Threads that come and go meanwhile may hide others from a reader of the directory. */
-static bool is_thread(void *data)
-{
-        struct wanted *wanted = data;
-        g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)wanted->pid);
-        g_autoptr(GDir) dir = g_dir_open(tasks, 0, NULL);
-        const char *name;
-
-        while (dir && (name = g_dir_read_name(dir))) {
-                g_autofree char *file = g_strconcat(tasks, "/", name, "/comm", NULL), *comm = NULL;
-
-                if (!g_file_get_contents(file, &comm, NULL, NULL) || !g_str_has_prefix(comm, wanted->name))
-                        continue;
-                wanted->thread = (pid_t)atoi(name);
-                return true;
-        }
-        return false;
-}
-
-/* The thread of QEMU with that name. */
-static pid_t find_thread(pid_t pid, const char *name)
-{
-        struct wanted wanted = { pid, 0, name };
-
-        harness_wait_until(is_thread, &wanted, name);
-        return wanted.thread;
-}
-
 static void expect_cpus(pid_t thread, bool zero, bool one)
 {
         cpu_set_t set;
@@ -148,21 +115,21 @@ START_TEST(test_threads_are_where_they_are_pinned)
         }
         path = guest_start(client, with_vcpus(guest_bare_xml("pins", NULL), "<vcpu current='1'>2</vcpu>"));
         pid = harness_find_guest(harness, "pins");
-        expect_cpus(find_thread(pid, "CPU 0/"), true, true);
+        expect_cpus(guest_wait_thread(pid, "CPU 0/"), true, true);
         client_do(client, path, DOMAIN_INTERFACE, "PinVcpu", "uabu", 0, 2, false, true, LIVE);
-        expect_cpus(find_thread(pid, "CPU 0/"), false, true);
+        expect_cpus(guest_wait_thread(pid, "CPU 0/"), false, true);
         expect_cpus(pid, true, true);
         client_do(client, path, DOMAIN_INTERFACE, "PinEmulator", "abu", 1, true, LIVE | CONFIG);
-        expect_cpus(find_thread(pid, "CPU 0/"), false, true);
+        expect_cpus(guest_wait_thread(pid, "CPU 0/"), false, true);
         expect_cpus(pid, true, false);
         /* One that comes later. */
         client_do(client, path, DOMAIN_INTERFACE, "PinVcpu", "uabu", 1, 1, true, LIVE);
         set_vcpus(path, 2, LIVE);
-        expect_cpus(find_thread(pid, "CPU 1/"), true, false);
+        expect_cpus(guest_wait_thread(pid, "CPU 1/"), true, false);
         guest_do_flags(client, path, "Destroy", 0);
         guest_do_flags(client, path, "Create", 0);
         pid = harness_find_guest(harness, "pins");
-        expect_cpus(find_thread(pid, "CPU 0/"), true, true);
+        expect_cpus(guest_wait_thread(pid, "CPU 0/"), true, true);
         expect_cpus(pid, true, false);
 }
 END_TEST
@@ -173,7 +140,7 @@ START_TEST(test_iothreads)
         pid_t pid = harness_find_guest(harness, "io"), thread;
 
         client_do(client, path, DOMAIN_INTERFACE, "AddIOThread", "uu", 2, LIVE);
-        thread = find_thread(pid, "IO iothread2");
+        thread = guest_wait_thread(pid, "IO iothread2");
         if (has_two_cpus()) {
                 client_do(client, path, DOMAIN_INTERFACE, "PinIOThread", "uabu", 2, 2, false, true, LIVE);
                 expect_cpus(thread, false, true);
@@ -181,7 +148,7 @@ START_TEST(test_iothreads)
         client_do(client, path, DOMAIN_INTERFACE, "DelIOThread", "uu", 2, LIVE);
         ck_assert_int_ne(kill(pid, 0), -1);
         client_do(client, path, DOMAIN_INTERFACE, "AddIOThread", "uu", 2, LIVE | CONFIG);
-        find_thread(pid, "IO iothread2");
+        guest_wait_thread(pid, "IO iothread2");
 }
 END_TEST
 
@@ -197,7 +164,7 @@ START_TEST(test_saved)
         expect_vcpus(path, LIVE, 2);
         expect_vcpus(path, CONFIG, 1);
         expect_xml(path, "<vcpu id='1' enabled='yes' hotpluggable='yes' order='2'/>");
-        find_thread(harness_find_guest(harness, "saved"), "CPU 1/");
+        guest_wait_thread(harness_find_guest(harness, "saved"), "CPU 1/");
         set_vcpus(path, 3, LIVE);
 }
 END_TEST
@@ -217,7 +184,7 @@ static void expect_last_first(const char *path)
 /* By the numbers of their threads, unless those have begun anew in between. */
 static void expect_before(pid_t pid, const char *first, const char *second)
 {
-        pid_t one = find_thread(pid, first), two = find_thread(pid, second);
+        pid_t one = guest_wait_thread(pid, first), two = guest_wait_thread(pid, second);
 
         ck_assert_msg(one < two || one - two > 1000, "%s is thread %d, and %s is %d", first, (int)one, second,
                       (int)two);

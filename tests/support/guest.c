@@ -267,3 +267,35 @@ void guest_tell_monitor(const char *socket_path, const char *command, const char
         guest_tell_open_monitor(fd, command, awaited, too);
         close(fd);
 }
+
+struct wanted {
+        pid_t pid, thread;
+        const char *name;
+};
+
+/* Threads that come and go meanwhile may hide others from a reader of the directory. */
+static bool is_thread(void *data)
+{
+        struct wanted *wanted = data;
+        g_autofree char *tasks = g_strdup_printf("/proc/%d/task", (int)wanted->pid);
+        g_autoptr(GDir) dir = g_dir_open(tasks, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+                g_autofree char *file = g_strconcat(tasks, "/", name, "/comm", NULL), *comm = NULL;
+
+                if (!g_file_get_contents(file, &comm, NULL, NULL) || !g_str_has_prefix(comm, wanted->name))
+                        continue;
+                wanted->thread = (pid_t)atoi(name);
+                return true;
+        }
+        return false;
+}
+
+pid_t guest_wait_thread(pid_t pid, const char *name)
+{
+        struct wanted wanted = { pid, 0, name };
+
+        harness_wait_until(is_thread, &wanted, name);
+        return wanted.thread;
+}

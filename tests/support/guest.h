@@ -88,6 +88,8 @@ int guest_get_state(struct client *client, const char *path, int *reason);
 void guest_expect_state(struct client *client, const char *path, int state, int reason);
 /* Fails unless its emulator has threads of just these vCPUs: "0 2 " */
 void guest_expect_vcpus(struct client *client, const char *path, const char *numbers);
+/* Waits for a thread of that process whose name begins so. */
+pid_t guest_wait_thread(pid_t pid, const char *name);
 
 /* Fails unless that process, which works for the guest of that emulator, is in the control groups of it. */
 void guest_expect_same_groups(pid_t emulator, pid_t process);

@@ -126,8 +126,7 @@ START_TEST(of_a_definition)
 
         set(domain, 3, CONFIG);
         expect("unsupported configuration: 3 vCPUs of domain 'web' are not whole cores, which come and go on "
-               "a "
-               "pseries machine: those of its <topology> have 2 threads each",
+               "a pseries machine: those of its <topology> have 2 threads each",
                "", "");
         set(domain, 6, CONFIG);
         expect(NULL, "", "-P; ");
@@ -151,8 +150,7 @@ START_TEST(of_a_guest)
         expect_list(get_live(domain), "0+s1 1+s1 2-h0 3-h0 4-h0 5-h0 6+h2 7+h2 ");
         set(domain, 5, LIVE);
         expect("unsupported configuration: 5 vCPUs of domain 'web' are not whole cores, which come and go on "
-               "a "
-               "pseries machine: those of its <topology> have 2 threads each",
+               "a pseries machine: those of its <topology> have 2 threads each",
                "reach ", "");
         set(domain, 8, LIVE);
         expect(NULL, "reach vcpus-8 save ", "AP; ");
