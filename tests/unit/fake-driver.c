@@ -574,3 +574,16 @@ void fake_driver_free(struct fake_driver *fake)
         g_free(fake->directory);
         g_free(fake);
 }
+
+void fake_driver_expect_vcpus(const struct domain_def *def, const char *list)
+{
+        g_autoptr(GString) text = g_string_new(NULL);
+
+        for (unsigned i = 0; i < def->n_vcpu_list; i++) {
+                const struct domain_vcpu *vcpu = &def->vcpu_list[i];
+
+                g_string_append_printf(text, "%u%s%s%u ", vcpu->id, vcpu->enabled ? "+" : "-",
+                                       vcpu->hotpluggable == DOMAIN_SWITCH_ON ? "h" : "s", vcpu->order);
+        }
+        ck_assert_str_eq(text->str, list);
+}

@@ -76,3 +76,6 @@ void fake_driver_break_store(struct fake_driver *fake, const struct domain *doma
 void fake_driver_mend_store(struct fake_driver *fake, const struct domain *domain);
 /* What the definition's file holds; NULL: there is none. Free it. */
 char *fake_driver_read_file(struct fake_driver *fake, const struct domain *domain);
+/* Fails unless <vcpus> is this: of each its number, on or off, may it go or stays it, its order: "0+s1 2-h0 "
+ */
+void fake_driver_expect_vcpus(const struct domain_def *def, const char *list);

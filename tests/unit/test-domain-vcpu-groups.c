@@ -107,19 +107,6 @@ static void set(struct domain *domain, unsigned count, unsigned flags)
         domain_set_vcpus(domain, count, flags, fake_driver_done, &outcome);
 }
 
-static void expect_list(const struct domain_def *def, const char *list)
-{
-        g_autoptr(GString) text = g_string_new(NULL);
-
-        for (unsigned i = 0; i < def->n_vcpu_list; i++) {
-                const struct domain_vcpu *vcpu = &def->vcpu_list[i];
-
-                g_string_append_printf(text, "%u%s%s%u ", vcpu->id, vcpu->enabled ? "+" : "-",
-                                       vcpu->hotpluggable == DOMAIN_SWITCH_ON ? "h" : "s", vcpu->order);
-        }
-        ck_assert_str_eq(text->str, list);
-}
-
 START_TEST(of_a_definition)
 {
         struct domain *domain = make("<vcpu current='2'>8</vcpu>", false);
@@ -135,7 +122,7 @@ START_TEST(of_a_definition)
         expect(NULL, "", "-P; ");
         set(domain, 4, CONFIG | HOTPLUGGABLE);
         expect(NULL, "", "-P; ");
-        expect_list(get_config(domain), "0+s0 1+s0 2+h0 3+h0 4-h0 5-h0 6-h0 7-h0 ");
+        fake_driver_expect_vcpus(get_config(domain), "0+s0 1+s0 2+h0 3+h0 4-h0 5-h0 6-h0 7-h0 ");
         set(domain, 4, CONFIG | MAXIMUM);
         expect("invalid argument: the <topology> of domain 'web' has 8 CPUs, not 4", "", "");
 }
@@ -147,23 +134,23 @@ START_TEST(of_a_guest)
         struct domain *domain =
                 make("<vcpu>8</vcpu><vcpus>" FIRST PAIR("6", "7", "order='2'") "</vcpus>", true);
 
-        expect_list(get_live(domain), "0+s1 1+s1 2-h0 3-h0 4-h0 5-h0 6+h2 7+h2 ");
+        fake_driver_expect_vcpus(get_live(domain), "0+s1 1+s1 2-h0 3-h0 4-h0 5-h0 6+h2 7+h2 ");
         set(domain, 5, LIVE);
         expect("unsupported configuration: 5 vCPUs of domain 'web' are not whole cores, which come and go on "
                "a pseries machine: those of its <topology> have 2 threads each",
                "reach ", "");
         set(domain, 8, LIVE);
         expect(NULL, "reach vcpus-8 save ", "AP; ");
-        expect_list(get_live(domain), "0+s1 1+s1 2+h3 3+h3 4+h4 5+h4 6+h2 7+h2 ");
+        fake_driver_expect_vcpus(get_live(domain), "0+s1 1+s1 2+h3 3+h3 4+h4 5+h4 6+h2 7+h2 ");
         set(domain, 6, LIVE);
         expect(NULL, "reach vcpus-6 save ", "AP; ");
-        expect_list(get_live(domain), "0+s1 1+s1 2+h2 3+h2 4+h3 5+h3 6-h0 7-h0 ");
+        fake_driver_expect_vcpus(get_live(domain), "0+s1 1+s1 2+h2 3+h2 4+h3 5+h3 6-h0 7-h0 ");
         set(domain, 8, CONFIG);
         expect(NULL, "save ", "AP; ");
-        expect_list(get_config(domain), "0+s0 1+s0 2+s0 3+s0 4+s0 5+s0 6+h0 7+h0 ");
+        fake_driver_expect_vcpus(get_config(domain), "0+s0 1+s0 2+s0 3+s0 4+s0 5+s0 6+h0 7+h0 ");
         set(domain, 2, LIVE);
         expect(NULL, "reach vcpus-2 save ", "AP; ");
-        expect_list(get_live(domain), "0+s1 1+s1 2-h0 3-h0 4-h0 5-h0 6-h0 7-h0 ");
+        fake_driver_expect_vcpus(get_live(domain), "0+s1 1+s1 2-h0 3-h0 4-h0 5-h0 6-h0 7-h0 ");
 }
 END_TEST
 
@@ -174,7 +161,7 @@ START_TEST(of_a_guest_without_a_list)
 
         set(domain, 6, LIVE);
         expect(NULL, "reach vcpus-6 save ", "AP; ");
-        expect_list(get_live(domain), "0+s1 1+s1 2+s2 3+s2 4+h3 5+h3 6-h0 7-h0 ");
+        fake_driver_expect_vcpus(get_live(domain), "0+s1 1+s1 2+s2 3+s2 4+h3 5+h3 6-h0 7-h0 ");
         set(domain, 2, LIVE);
         expect("unsupported configuration: vCPU 3 of domain 'web' cannot go while the domain runs: it was "
                "there "

@@ -74,43 +74,30 @@ END_TEST
         "<vcpu>4</vcpu><vcpus><vcpu id='0' enabled='yes' hotpluggable='no' order='1'/>"                      \
         "<vcpu id='3' enabled='yes' hotpluggable='yes' order='2'/></vcpus>"
 
-static void expect_list(const struct domain_def *def, const char *list)
-{
-        g_autoptr(GString) text = g_string_new(NULL);
-
-        for (unsigned i = 0; i < def->n_vcpu_list; i++) {
-                const struct domain_vcpu *vcpu = &def->vcpu_list[i];
-
-                g_string_append_printf(text, "%u%s%s%u ", vcpu->id, vcpu->enabled ? "+" : "-",
-                                       vcpu->hotpluggable == DOMAIN_SWITCH_ON ? "h" : "s", vcpu->order);
-        }
-        ck_assert_str_eq(text->str, list);
-}
-
 /* The lowest that is off comes, the highest that may goes; their order is that in which they came. */
 START_TEST(one_by_one)
 {
         struct domain *domain = run_with(FIRST_AND_LAST);
         g_autoptr(GPtrArray) pins = NULL;
 
-        expect_list(get_config(domain), "0+s1 1-h0 2-h0 3+h2 ");
+        fake_driver_expect_vcpus(get_config(domain), "0+s1 1-h0 2-h0 3+h2 ");
         pins = domain_get_vcpu_pins(domain, CONFIG, NULL);
         ck_assert_uint_eq(pins->len, 4);
         set(domain, 3, LIVE);
         expect(NULL, "reach vcpus-3 save ", "AP; ");
-        expect_list(get_live(domain), "0+s1 1+h3 2-h0 3+h2 ");
+        fake_driver_expect_vcpus(get_live(domain), "0+s1 1+h3 2-h0 3+h2 ");
         set(domain, 2, LIVE);
         expect(NULL, "reach vcpus-2 save ", "AP; ");
-        expect_list(get_live(domain), "0+s1 1+h2 2-h0 3-h0 ");
+        fake_driver_expect_vcpus(get_live(domain), "0+s1 1+h2 2-h0 3-h0 ");
         set(domain, 3, CONFIG);
         expect(NULL, "save ", "AP; ");
-        expect_list(get_config(domain), "0+s0 1+s0 2-h0 3+h0 ");
+        fake_driver_expect_vcpus(get_config(domain), "0+s0 1+s0 2-h0 3+h0 ");
         set(domain, 1, CONFIG);
         expect(NULL, "save ", "AP; ");
-        expect_list(get_config(domain), "0+s0 1-h0 2-h0 3-h0 ");
+        fake_driver_expect_vcpus(get_config(domain), "0+s0 1-h0 2-h0 3-h0 ");
         set(domain, 2, CONFIG | MAXIMUM);
         expect(NULL, "save ", "AP; ");
-        expect_list(get_config(domain), "0+s0 1-h0 ");
+        fake_driver_expect_vcpus(get_config(domain), "0+s0 1-h0 ");
         expect_count(get_config(domain), 1, 2);
 }
 END_TEST
