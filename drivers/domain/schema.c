@@ -94,7 +94,7 @@ TABLE idmap[] = {
 
 /* ---- sysinfo, os, features ---- */
 
-TABLE named_entries[] = { { "entry", "name", .flags = MANY }, {} };
+TABLE named_entries[] = { { "entry", "name", .flags = MANY | DOMAIN_SCHEMA_TEXT }, {} };
 TABLE plain_entries[] = { { "entry", .flags = MANY }, {} };
 TABLE sysinfo[] = {
         { "bios", NULL, named_entries, VOID },

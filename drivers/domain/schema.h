@@ -18,6 +18,7 @@ enum domain_schema_flags {
         DOMAIN_SCHEMA_VOID = 1 << 4,   /* counts as absent when there is nothing in it, attributes included */
         DOMAIN_SCHEMA_MERGED = 1 << 5, /* all that stand in one parent are one */
         DOMAIN_SCHEMA_DROPPED = 1 << 6, /* programs write it, and libvirt leaves it out */
+        DOMAIN_SCHEMA_TEXT = 1 << 7,    /* counts as absent without a text, whatever its attributes say */
 };
 
 struct domain_schema {

@@ -35,6 +35,7 @@ static const struct domain_schema *find_row(const struct domain_schema *table, c
 static bool is_void(const xmlNode *node, const struct domain_schema *schema)
 {
         return (schema->flags & DOMAIN_SCHEMA_DROPPED) ||
+               ((schema->flags & DOMAIN_SCHEMA_TEXT) && !node->children) ||
                ((schema->flags & DOMAIN_SCHEMA_VOID) && !node->properties && is_blank(node->children));
 }
 
