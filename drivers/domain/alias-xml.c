@@ -121,6 +121,16 @@ bool alias_name_console(const struct hardware *hardware, const xmlNode *console,
         return set_text(alias, "%s", name);
 }
 
+static unsigned count_before(const xmlNode *memory)
+{
+        const char *model = hardware_peek(memory, "model");
+        unsigned count = 0;
+
+        for (const xmlNode *it = memory->prev; it; it = it->prev)
+                count += xml_is(it, "memory") && hardware_is(it, "model", model);
+        return count;
+}
+
 bool alias_name_memory(const struct hardware *hardware, const xmlNode *memory, struct domain_alias *alias)
 {
         static const char *const models[][2] = {
@@ -135,7 +145,8 @@ bool alias_name_memory(const struct hardware *hardware, const xmlNode *memory, s
                 if (hardware_is(memory, "model", models[model][0]))
                         set_prefix(alias, "%s", models[model][1]);
         }
-        /* Those in slots are called by them. */
+        /* Those in slots are called by them, the others of each model are counted for themselves. */
+        alias->number = count_before(memory);
         if (hardware_child_is(memory, "address", "type", "dimm"))
                 hardware_get_uint(xml_child(memory, "address"), "slot", UINT_MAX, &alias->number, NULL);
         return *alias->prefix;

@@ -200,6 +200,15 @@ static const struct {
           "-object",
           "\"id\":\"memvirtiomem0\"",
           { "\"reserve\":false" } },
+        { CELL,
+          "<memory model='dimm'><target><size>131072</size><node>0</node></target></memory>"
+          "<memory model='virtio-mem'><target><size>131072</size><node>0</node><block unit='KiB'>4096</block>"
+          "<requested unit='KiB'>65536</requested></target></memory>"
+          "<memory model='virtio-mem'><target><size>262144</size><node>0</node><block unit='KiB'>4096</block>"
+          "<requested unit='KiB'>65536</requested></target></memory>",
+          "-object",
+          "\"id\":\"memvirtiomem1\"",
+          { "\"size\":268435456" } },
         { "<memoryBacking><source type='memfd'/><access mode='shared'/><allocation mode='immediate' "
           "threads='2'/>"
           "</memoryBacking>",
