@@ -141,23 +141,37 @@ static bool fill_controller(const xmlNode *source, GError **error)
         return !address || normalize_format_pci(address, UINT16_MAX, error);
 }
 
+static bool is_drive(const xmlNode *disk)
+{
+        return hardware_is(disk, "device", "cdrom") || hardware_is(disk, "device", "floppy");
+}
+
+/* Programs that take a medium out leave its type behind; what is not in has none. */
+static void forget_type(xmlNode *disk)
+{
+        static const char *const types[] = { "block", "dir", "network", "volume", NULL };
+
+        if (is_drive(disk) && !xml_child(disk, "source") &&
+            hardware_is_one_of(hardware_peek(disk, "type"), types))
+                xml_set_attr(disk, "type", "file");
+}
+
 bool normalize_fill_disk(const struct hardware *hardware, xmlNode *disk, GError **error)
 {
         xmlNode *source = xml_child(disk, "source"), *driver;
-        const char *device;
 
         hardware_default(disk, "type", "file");
         hardware_default(disk, "device", "disk");
         if (!fill_target(disk, error))
                 return false;
-        device = hardware_peek(disk, "device");
-        if (!has_image(disk) && strcmp(device, "cdrom") != 0 && strcmp(device, "floppy") != 0) {
+        if (!has_image(disk) && !is_drive(disk)) {
                 g_autofree char *what = hardware_describe(disk);
 
                 return xml_error(error, disk, "%s has no source", what);
         }
         if (source && !source->properties && !xml_first_element(source))
                 xml_remove(source);
+        forget_type(disk);
         if (hardware_is(disk, "type", "network"))
                 fill_ports(xml_child(disk, "source"));
         if (hardware_is(disk, "type", "nvme") && !fill_controller(source, error))
@@ -166,7 +180,7 @@ bool normalize_fill_disk(const struct hardware *hardware, xmlNode *disk, GError 
                 return true;
         if (hardware_is(disk, "type", "vhostuser"))
                 hardware_default(disk, "snapshot", "no");
-        if (strcmp(device, "cdrom") == 0 && !xml_child(disk, "readonly"))
+        if (hardware_is(disk, "device", "cdrom") && !xml_child(disk, "readonly"))
                 xml_add(disk, "readonly");
         if (hardware_is(disk, "type", "vhostuser"))
                 return true;
