@@ -170,6 +170,21 @@ static bool check_sysinfo(const struct check *check, GError **error)
         return true;
 }
 
+static bool check_fwcfg(const struct check *check, GError **error)
+{
+        for (unsigned i = 0; i < check->def->n_fwcfg; i++) {
+                const struct domain_fwcfg_entry *entry = &check->def->fwcfg[i];
+                g_autofree char *quoted = error_quote(entry->name);
+
+                if (!entry->file && (!entry->value || !*entry->value))
+                        return check_refuse(error,
+                                            "the <entry name='%s'> of <sysinfo type='fwcfg'> has neither a "
+                                            "text nor a file",
+                                            quoted);
+        }
+        return true;
+}
+
 static bool check_labels(const struct check *check, GError **error)
 {
         const struct domain_def *def = check->def;
@@ -192,6 +207,6 @@ static bool check_labels(const struct check *check, GError **error)
 }
 
 const check_function domain_check_boot[] = {
-        check_secure_boot, check_loader,  check_nvram,  check_smm,
-        check_acpi,        check_sysinfo, check_labels, NULL,
+        check_secure_boot, check_loader, check_nvram,  check_smm, check_acpi,
+        check_sysinfo,     check_fwcfg,  check_labels, NULL,
 };

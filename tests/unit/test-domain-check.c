@@ -443,6 +443,8 @@ static const struct row refused[] = {
           "", "they are one" },
         { "q35", "<sysinfo type='smbios'><system><entry name='uuid'>hello</entry></system></sysinfo>", "",
           "is no UUID: 'hello'" },
+        { "q35", "<sysinfo type='fwcfg'><entry name='opt/a'/></sysinfo>", "",
+          "<entry name='opt/a'> of <sysinfo type='fwcfg'> has neither a text nor a file" },
         { "q35", "<sysinfo type='smbios'><bios><entry name='date'>hello</entry></bios></sysinfo>", "",
           "expected mm/dd/yyyy" },
         { "q35", "<seclabel type='static' model='dac'/>", "", "has no <label>" },
