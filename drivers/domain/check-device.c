@@ -129,6 +129,31 @@ static bool check_chars(const struct check *check, GError **error)
         return true;
 }
 
+/* Does the guest know it by what describe_char() calls it? */
+static bool is_known_so(const struct domain_char *chr)
+{
+        if (chr->kind == DOMAIN_CHAR_CHANNEL)
+                return chr->target_name && g_strcmp0(chr->target_type, "virtio") == 0;
+        return chr->kind == DOMAIN_CHAR_SERIAL && chr->target_port >= 0;
+}
+
+static bool check_chars_apart(const struct check *check, GError **error)
+{
+        const struct domain_devices *devices = &check->def->devices;
+        g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+        for (unsigned i = 0; i < devices->n_chars; i++) {
+                g_autofree char *what =
+                        is_known_so(&devices->chars[i]) ? describe_char(&devices->chars[i]) : NULL;
+
+                if (what && g_hash_table_contains(seen, what))
+                        return check_refuse(error, "the domain has %s twice", what);
+                if (what)
+                        g_hash_table_add(seen, g_steal_pointer(&what));
+        }
+        return true;
+}
+
 /* ISA has the ports ttyS0 to ttyS3, and no address for a fifth. */
 static bool check_serials(const struct check *check, GError **error)
 {
@@ -439,6 +464,9 @@ static bool check_filesystems(const struct check *check, GError **error)
         for (unsigned i = 0; i < devices->n_filesystems; i++) {
                 const struct domain_filesystem *fs = &devices->filesystems[i];
 
+                if (!fs->source && !fs->socket && g_strcmp0(fs->type, "mount") == 0)
+                        return check_refuse(error, "file system '%s' has no <source>",
+                                            fs->target ? fs->target : "");
                 if (g_strcmp0(fs->driver, "virtiofs") == 0 && !check_virtiofs(check->def, fs, error))
                         return false;
         }
@@ -503,7 +531,8 @@ static bool check_hostdevs(const struct check *check, GError **error)
 }
 
 const check_function domain_check_devices[] = {
-        check_audio,     check_chars,    check_serials, check_controllers, check_tpms,
-        check_watchdogs, check_panics,   check_iommu,   check_filesystems, check_shmems,
-        check_videos,    check_graphics, check_pstore,  check_hostdevs,    NULL,
+        check_audio,       check_chars,       check_chars_apart, check_serials,
+        check_controllers, check_tpms,        check_watchdogs,   check_panics,
+        check_iommu,       check_filesystems, check_shmems,      check_videos,
+        check_graphics,    check_pstore,      check_hostdevs,    NULL,
 };

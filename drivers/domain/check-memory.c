@@ -4,6 +4,7 @@
  */
 #include "drivers/domain/check.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static bool check_cell_there(const struct domain_def *def, const char *what, unsigned cell, GError **error)
@@ -111,6 +112,37 @@ static bool check_hugepages(const struct check *check, GError **error)
 
 /* ---- memory devices ---- */
 
+static bool check_slots_apart(const struct domain_memory *one, const struct domain_memory *other,
+                              GError **error)
+{
+        const struct domain_address *left = &one->info.address, *right = &other->info.address;
+
+        if (left->type != DOMAIN_ADDRESS_DIMM || right->type != DOMAIN_ADDRESS_DIMM)
+                return true;
+        if (left->dimm.slot == right->dimm.slot)
+                return check_refuse(error, "two memory devices are in slot %" PRIu32, left->dimm.slot);
+        return left->dimm.base == 0 || left->dimm.base != right->dimm.base ||
+               check_refuse(error, "two memory devices are at base='0x%" PRIx64 "'", left->dimm.base);
+}
+
+/* Where the guest has it. */
+static bool check_slot(const struct domain_def *def, unsigned index, GError **error)
+{
+        const struct domain_memory *memories = def->devices.memories;
+        const struct domain_address *address = &memories[index].info.address;
+
+        if (address->type == DOMAIN_ADDRESS_DIMM && address->dimm.slot >= def->memory_slots)
+                return check_refuse(error,
+                                    "a memory device is in slot %" PRIu32
+                                    ", and <maxMemory> has %u slots, numbered from 0",
+                                    address->dimm.slot, (unsigned)def->memory_slots);
+        for (unsigned i = 0; i < index; i++) {
+                if (!check_slots_apart(&memories[i], &memories[index], error))
+                        return false;
+        }
+        return true;
+}
+
 static bool check_memory_devices(const struct check *check, GError **error)
 {
         const struct domain_def *def = check->def;
@@ -126,6 +158,8 @@ static bool check_memory_devices(const struct check *check, GError **error)
                 g_autofree char *what = g_strdup_printf("memory device %u (%s)", i, memory->model);
 
                 if (memory->node >= 0 && !check_cell_there(def, what, (unsigned)memory->node, error))
+                        return false;
+                if (!check_slot(def, i, error))
                         return false;
                 if ((strcmp(memory->model, "nvdimm") == 0 || strcmp(memory->model, "virtio-pmem") == 0) &&
                     !memory->path)

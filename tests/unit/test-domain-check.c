@@ -16,6 +16,9 @@
 #define NUMA                                                                                                 \
         "<cpu><numa><cell id='0' cpus='0-1' memory='32768'/><cell id='1' cpus='2-3' "                        \
         "memory='32768'/></numa></cpu>"
+#define DIMM_AT(place)                                                                                       \
+        "<memory model='dimm'><target><size>131072</size><node>0</node></target><address type='dimm' " place \
+        "/></memory>"
 #define DIMM   "<memory model='dimm'><target><size>131072</size><node>0</node></target></memory>"
 #define SERIAL "<serial type='pty'><target type='isa-serial'/></serial>"
 #define HOSTDEV                                                                                              \
@@ -194,6 +197,22 @@ static const struct row refused[] = {
         { "q35", "<maxMemory slots='1'>524288</maxMemory>" NUMA,
           "<memory model='nvdimm'><target><size>131072</size><node>0</node></target></memory>",
           "needs a <source><path>" },
+        { "q35", "<maxMemory slots='4'>524288</maxMemory>" NUMA, DIMM_AT("slot='1'") DIMM_AT("slot='1'"),
+          "two memory devices are in slot 1" },
+        { "q35", "<maxMemory slots='4'>524288</maxMemory>" NUMA, DIMM_AT("slot='4'"),
+          "is in slot 4, and <maxMemory> has 4 slots, numbered from 0" },
+        { "q35", "<maxMemory slots='4'>524288</maxMemory>" NUMA,
+          DIMM_AT("slot='1' base='0x100000000'") DIMM_AT("slot='2' base='0x100000000'"),
+          "two memory devices are at base='0x100000000'" },
+        { "q35", "",
+          "<channel type='pty'><target type='virtio' name='a'/></channel><channel type='unix'><target "
+          "type='virtio' name='a'/></channel>",
+          "the domain has channel 'a' twice" },
+        { "q35", "",
+          "<serial type='pty'><target port='1'/></serial><serial type='null'><target port='1'/></serial>",
+          "the domain has serial port 1 twice" },
+        { "q35", "", "<filesystem type='mount'><target dir='s'/></filesystem>",
+          "file system 's' has no <source>" },
         { "q35", "<cpu mode='host-model'><cache mode='passthrough'/></cpu>", "",
           "needs a CPU of mode 'host-passthrough' or 'maximum'" },
         { "q35", "<cpu mode='custom'><model>qemu64</model><cache level='2' mode='emulate'/></cpu>", "",
@@ -618,6 +637,11 @@ static const struct row taken[] = {
           NULL },
         { "q35", "<features><acpi/><ioapic driver='qemu'/></features>",
           "<iommu model='intel'><driver intremap='on' eim='on'/></iommu>", NULL },
+        { "q35", "<maxMemory slots='4'>524288</maxMemory>" NUMA,
+          DIMM_AT("slot='1'") DIMM_AT("slot='3'") DIMM
+          "<channel type='pty'><target type='virtio'/></channel><channel type='pty'><target "
+          "type='virtio'/></channel><serial type='pty'/><serial type='pty'/>",
+          NULL },
         { "q35", "<memoryBacking><access mode='shared'/></memoryBacking>",
           "<filesystem type='mount'><driver type='virtiofs'/><source dir='/tmp'/><target "
           "dir='s'/></filesystem>" HOSTDEV,
