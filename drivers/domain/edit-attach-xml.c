@@ -141,7 +141,8 @@ static void compare_alias(struct match *match, const char *given)
 enum by {
         BY_ALL,       /* all that is given */
         BY_ELSEWHERE, /* likewise, wherever it is */
-        BY_LABEL,     /* where the kind has one, the label instead of the facts: these are to be changed */
+        /* By the label of a kind that has one, or that there is only one of: the facts are to be changed. */
+        BY_LABEL,
 };
 
 static bool is_match(const struct request *request, const xmlNode *node, enum by by)
@@ -153,7 +154,7 @@ static bool is_match(const struct request *request, const xmlNode *node, enum by
         if (request->row->family)
                 compare(&match, request->row->family);
         for (unsigned i = 0; request->row->facts && request->row->facts[i]; i++) {
-                if (by != BY_LABEL || !request->row->label)
+                if (by != BY_LABEL || !(request->row->label || request->row->single))
                         compare(&match, request->row->facts[i]);
         }
         if (by != BY_ELSEWHERE)
@@ -424,15 +425,74 @@ bool domain_edit_has_drive(struct domain_edit *edit, const char *xml)
                find_by(edit, &request, BY_LABEL, &found, NULL) && found && is_drive(found);
 }
 
-/* Where the device is, and what it is called, stays unless it is said. */
-static void inherit(xmlNode *node, const xmlNode *old)
+static bool is_on_usb(const struct domain_kind *row, const xmlNode *node)
 {
-        static const char *const children[] = { "alias", "address" };
+        const struct domain_kind_usb *usb = &row->usb;
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(children); i++) {
-                if (!xml_child(node, children[i]) && xml_child(old, children[i]))
-                        xml_add_copy(node, xml_child(old, children[i]));
+        if (usb->turn == 0 || !usb->value)
+                return usb->turn != 0;
+        return usb->child ? hardware_child_is(node, usb->child, usb->attr, usb->value)
+                          : hardware_is(node, usb->attr, usb->value);
+}
+
+/* Is it on another bus than the old one, whose address says nothing there, or on none? */
+static bool changes_bus(const struct domain_kind *row, const xmlNode *node, const xmlNode *old)
+{
+        return hardware_is(node, "model", "none") || (row->bus && !has_same(node, old, row->bus)) ||
+               is_on_usb(row, node) != is_on_usb(row, old);
+}
+
+static void keep(xmlNode *node, const xmlNode *old, const char *child)
+{
+        if (!xml_child(node, child) && xml_child(old, child))
+                xml_add_copy(node, xml_child(old, child));
+}
+
+/* Where the device is, and what it is called, stays unless it is said. */
+static void inherit(const struct domain_kind *row, xmlNode *node, const xmlNode *old)
+{
+        /* A disk's would be one that its name stands for. */
+        if (xml_is(node, "disk"))
+                hardware_default(hardware_child(node, "target"), "bus",
+                                 hardware_peek_child(old, "target", "bus"));
+        keep(node, old, "alias");
+        if (!changes_bus(row, node, old))
+                keep(node, old, "address");
+}
+
+static void keep_attributes(xmlNode *node, const xmlNode *old)
+{
+        for (const xmlAttr *attr = old->properties; attr; attr = attr->next)
+                hardware_default(node, (const char *)attr->name,
+                                 hardware_peek(old, (const char *)attr->name));
+}
+
+/* Whoever asks for another medium says no more than that: what it does not belong to stays. */
+static void keep_drive(xmlNode *node, const xmlNode *old)
+{
+        static const char *const others[] = { "driver",     "source", "backingStore",    "auth",
+                                              "encryption", "iotune", "throttlefilters", NULL };
+        xmlNode *driver = xml_child(old, "driver");
+        g_autofree char *type = xml_attr(xml_child(node, "driver"), "type");
+
+        keep_attributes(node, old);
+        XML_FOREACH_CHILD (child, old) {
+                if (!g_strv_contains(others, (const char *)child->name))
+                        keep(node, old, (const char *)child->name);
         }
+        if (!driver)
+                return;
+        keep_attributes(hardware_child(node, "driver"), driver);
+        /* The format is the medium's, and raw where that is left open. */
+        xml_set_attr(xml_child(node, "driver"), "type", type);
+}
+
+/* What a guest that runs has for good, and documents about something else leave out. */
+static void keep_running(xmlNode *node, const xmlNode *old)
+{
+        keep(node, old, "boot");
+        if (xml_is(node, "disk") && is_drive(node) && is_drive(old))
+                keep_drive(node, old);
 }
 
 GArray *domain_edit_update_device(struct domain_edit *edit, const char *xml,
@@ -449,7 +509,9 @@ GArray *domain_edit_update_device(struct domain_edit *edit, const char *xml,
         old = find(edit, &request, BY_LABEL, error);
         if (!old)
                 return NULL;
-        inherit(request.node, old);
+        inherit(request.row, request.node, old);
+        if (side->running)
+                keep_running(request.node, old);
         node = xml_replace(old, request.node);
         if (!settle(edit, node, side, true, devices, error) || !check_definable(edit, side, error))
                 return NULL;

@@ -35,6 +35,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .pci_class = pci_class_disk,
                 .usb = { 3, "target", "bus", "usb" },
                 .label = "target@dev",
+                .bus = "target@bus",
                 .anywhere = true,
         },
         [DOMAIN_DEVICE_CONTROLLER] = {

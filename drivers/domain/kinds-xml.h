@@ -71,6 +71,7 @@ struct domain_kind {
         const char *label;
         const char *family;       /* another fact, without which the label says nothing; NULL: none */
         const char *const *facts; /* NULL-terminated; NULL: none */
+        const char *bus; /* what says on which bus it is, where that can be left open; NULL: nothing */
         bool alone;    /* a document that names two is refused; of other kinds the first, if they are alike */
         bool anywhere; /* a document that names one, and an address that it is not at, means it nevertheless
                         */

@@ -556,6 +556,102 @@ START_TEST(test_update_in_place)
 }
 END_TEST
 
+/* An address is one of a bus: where the disk comes to another one, it has none from before. */
+START_TEST(test_update_bus)
+{
+        const struct domain_edit_side *side = _i ? &running : &stored;
+        static const char devices[] = DISK PORTS
+                "<controller type='usb' model='qemu-xhci'/><controller type='scsi' model='virtio-scsi'/>"
+                "<disk><source file='/b'/><target dev='sda' bus='scsi'/></disk>"
+                "<disk device='cdrom'><source file='/c'/><target dev='sdb' bus='sata'/></disk>";
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = _i ? start(devices) : define(devices), *moved = NULL, *kept = NULL;
+        const struct domain_disk *disk;
+        g_autoptr(GError) error = NULL;
+
+        moved = try_change(def, domain_edit_update_device,
+                           "<disk><source file='/b'/><target dev='sda' bus='usb'/></disk>", side, NULL,
+                           &error);
+        ck_assert_msg(moved, "%s", error ? error->message : "");
+        ck_assert_int_eq(domain_def_find_disk(moved, "sda")->info.address.type, DOMAIN_ADDRESS_USB);
+        /* The name alone would say SCSI. */
+        kept = try_change(def, domain_edit_update_device, "<disk device='cdrom'><target dev='sdb'/></disk>",
+                          side, NULL, &error);
+        ck_assert_msg(kept, "%s", error ? error->message : "");
+        disk = domain_def_find_disk(kept, "sdb");
+        ck_assert_int_eq(disk->bus, domain_def_find_disk(def, "sdb")->bus);
+        ck_assert_mem_eq(&disk->info.address, &domain_def_find_disk(def, "sdb")->info.address,
+                         sizeof(disk->info.address));
+        ck_assert_ptr_null(disk->source.path);
+}
+END_TEST
+
+#define DRIVE "<disk type='file' device='cdrom'>%s<target dev='sdb' bus='sata'/></disk>"
+
+/* Whoever changes a medium or a link of a guest that runs says that, and no more. */
+START_TEST(test_update_short)
+{
+        static const char devices[] = DISK PORTS
+                "<disk type='file' device='cdrom' snapshot='no'><driver name='qemu' type='qcow2' "
+                "cache='none' "
+                "error_policy='report'/><source file='/1'/><target dev='sdb' bus='sata'/><serial>S</serial>"
+                "<boot order='2'/></disk><interface type='user'><mac address='52:54:00:00:00:01'/><model "
+                "type='virtio'/><boot order='1'/></interface>";
+        static const char *const sources[] = { "<source file='/2'/>", "" };
+        CLEANUP(domain_def_unref) struct domain_def *def = start(devices), *linked = NULL, *off = NULL;
+        g_autoptr(GError) error = NULL;
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(sources); i++) {
+                g_autofree char *xml = g_strdup_printf(DRIVE, sources[i]);
+                CLEANUP(domain_def_unref) struct domain_def *with = NULL;
+                const struct domain_disk *disk;
+
+                with = try_change(def, domain_edit_update_device, xml, &running, NULL, &error);
+                ck_assert_msg(with, "%s", error ? error->message : "");
+                disk = domain_def_find_disk(with, "sdb");
+                ck_assert_str_eq(disk->source.path ? disk->source.path : "", i == 0 ? "/2" : "");
+                ck_assert_uint_eq(disk->info.boot_order, 2);
+                ck_assert(strstr(with->base.xml, "<serial>S</serial>"));
+                ck_assert(strstr(with->base.xml, "<driver name='qemu' type='raw' cache='none' "
+                                                 "error_policy='report'/>"));
+                ck_assert(strstr(with->base.xml, "snapshot='no'"));
+        }
+        linked = try_change(def, domain_edit_update_device,
+                            "<interface type='user'><mac address='52:54:00:00:00:01'/><model type='virtio'/>"
+                            "<link state='down'/></interface>",
+                            &running, NULL, &error);
+        ck_assert_msg(linked, "%s", error ? error->message : "");
+        ck_assert_uint_eq(linked->devices.interfaces[0].info.boot_order, 1);
+        /* In a definition the element stands for all of the device, as with libvirt. */
+        def = (domain_def_unref(def), define(devices));
+        off = try_change(def, domain_edit_update_device,
+                         "<disk type='file' device='cdrom'><target dev='sdb' bus='sata'/></disk>", &stored,
+                         NULL, &error);
+        ck_assert_msg(off, "%s", error ? error->message : "");
+        ck_assert_uint_eq(domain_def_find_disk(off, "sdb")->info.boot_order, 0);
+}
+END_TEST
+
+/* What there is only one of is meant by its element. */
+START_TEST(test_update_single)
+{
+        CLEANUP(domain_def_unref)
+        struct domain_def *def = define(DISK "<vsock model='virtio'><cid auto='no' address='4'/></vsock>"),
+                          *none = NULL, *other = NULL;
+        g_autoptr(GError) error = NULL;
+
+        none = try_change(def, domain_edit_update_device, "<memballoon model='none'/>", &stored, NULL,
+                          &error);
+        ck_assert_msg(none, "%s", error ? error->message : "");
+        ck_assert(strstr(none->base.xml, "<memballoon model='none'/>"));
+        other = try_change(def, domain_edit_update_device,
+                           "<vsock model='virtio'><cid auto='no' address='5'/></vsock>", &stored, NULL,
+                           &error);
+        ck_assert_msg(other, "%s", error ? error->message : "");
+        ck_assert_uint_eq(other->devices.vsock->cid, 5);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("domain-attach");
@@ -574,6 +670,9 @@ int main(void)
         tcase_add_test(tests, test_update);
         tcase_add_loop_test(tests, test_update_controller, 0, 2);
         tcase_add_test(tests, test_update_in_place);
+        tcase_add_loop_test(tests, test_update_bus, 0, 2);
+        tcase_add_test(tests, test_update_short);
+        tcase_add_test(tests, test_update_single);
         tcase_add_test(tests, test_refused_definable);
         tcase_add_test(tests, test_refused_undriven);
         tcase_add_test(tests, test_has_drive);
