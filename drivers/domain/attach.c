@@ -460,18 +460,35 @@ void domain_update_device(struct domain *domain, const char *xml, unsigned flags
 
 /* ---- detach ---- */
 
+/* What was taken out of a definition. */
+struct taking_out {
+        struct domain_edit *edit; /* borrowed */
+        enum domain_device_kind kind;
+};
+
+static void check_gone(const struct domain_machine *machine, void *data)
+{
+        const struct taking_out *taking = data;
+
+        domain_edit_check_gone(taking->edit, taking->kind, machine);
+}
+
 static bool edit_detach(struct domain_edit *edit, const struct domain_def *def,
                         const struct domain_change *change, enum domain_affect side, GError **error)
 {
         struct request *request = change->args;
         struct domain_edit_device device;
+        struct taking_out taking;
         bool found = request->xml ? domain_edit_detach_device(edit, request->xml, &device)
                                   : domain_edit_detach_alias(edit, request->alias, &device);
 
         /* The edit says why not. */
         if (found && side == DOMAIN_AFFECT_LIVE)
                 request->device = device;
-        return true;
+        if (!found || side == DOMAIN_AFFECT_LIVE)
+                return true;
+        taking = (struct taking_out){ edit, device.kind };
+        return request->domain->driver->ops->with_machine(request->domain, def, check_gone, &taking, error);
 }
 
 /* What a device that has gone had of others goes back before anybody hears of it, and may want to have it. */

@@ -279,72 +279,6 @@ static void add_located(GArray *devices, const xmlNode *node)
         g_array_append_val(devices, device);
 }
 
-static void set_kib(xmlNode *node, uint64_t kib)
-{
-        g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, kib);
-
-        xml_set_text(node, text);
-}
-
-/* What a guest is given at once of the device; a virtio-mem device fills by and by. */
-static uint64_t get_given(const xmlNode *device, uint64_t size)
-{
-        return hardware_is(device, "model", "virtio-mem") ? 0 : size;
-}
-
-/*
- * <memory> counts memory devices, and <currentMemory> what the guest has of it; one comes or goes. is_summed:
- * <memory> has the size already.
- */
-static void count_memory(struct domain_edit *edit, const xmlNode *device, bool comes, bool is_summed)
-{
-        xmlNode *memory = xml_child(domain_edit_root(edit), "memory"),
-                *current = xml_child(domain_edit_root(edit), "currentMemory");
-        uint64_t all = 0, size = 0, current_kib = 0, given;
-
-        if (!xml_is(device, "memory") ||
-            !xml_get_uint64(xml_child(xml_child(device, "target"), "size"), NULL, &size, NULL) ||
-            !xml_get_uint64(memory, NULL, &all, NULL) || (!comes && size >= all))
-                return;
-        if (!is_summed)
-                all = comes ? all + size : all - size;
-        set_kib(memory, all);
-        if (!current || !xml_get_uint64(current, NULL, &current_kib, NULL))
-                return;
-        given = get_given(device, size);
-        if (comes)
-                current_kib += given;
-        else if (current_kib > given)
-                current_kib -= given;
-        set_kib(current, MIN(current_kib, all));
-}
-
-/* A memory device that comes has room in <maxMemory>, which the guest is started with. */
-static bool check_room(struct domain_edit *edit, GError **error)
-{
-        const xmlNode *max = xml_child(domain_edit_root(edit), "maxMemory");
-        uint64_t slots = 0, max_kib = 0, all = 0;
-        unsigned count = 0;
-
-        XML_FOREACH_CHILD (device, xml_child(domain_edit_root(edit), "devices"))
-                count += xml_is(device, "memory");
-        if (!max)
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                                 "a memory device needs <maxMemory slots=>, which the domain does not have");
-        if (xml_get_uint64(max, "slots", &slots, NULL) && count > slots)
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
-                                 "%u memory devices do not fit into the %" G_GUINT64_FORMAT
-                                 " slots of <maxMemory>",
-                                 count, slots);
-        if (!xml_get_uint64(xml_child(domain_edit_root(edit), "memory"), NULL, &all, NULL) ||
-            !xml_get_uint64(max, NULL, &max_kib, NULL) || all <= max_kib)
-                return true;
-        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
-                         "with the device the domain would have %" G_GUINT64_FORMAT
-                         " KiB of memory, more than its <maxMemory> of %" G_GUINT64_FORMAT " KiB",
-                         all, max_kib);
-}
-
 /*
  * On a machine that runs: the device alone, and what may come along with it. stays: where another one has
  * been.
@@ -390,6 +324,25 @@ static bool settle(struct domain_edit *edit, xmlNode *node, const struct domain_
         return settled;
 }
 
+/* Whoever asks twice would have it twice, and the guest could not tell one from the other. */
+static bool check_distinct(struct domain_edit *edit, const struct request *request, GError **error)
+{
+        const char *label = request->row->label;
+
+        if (!request->row->distinct || !hardware_peek_path(request->node, label))
+                return true;
+        XML_FOREACH_CHILD (node, xml_child(domain_edit_root(edit), "devices")) {
+                g_autofree char *what = NULL;
+
+                if (!xml_is(node, request->row->element) || !has_same(node, request->node, label))
+                        continue;
+                what = hardware_describe(node);
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_INVALID,
+                                 "the domain has %s already", what);
+        }
+        return true;
+}
+
 GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
                                   const struct domain_edit_side *side)
 {
@@ -398,15 +351,17 @@ GArray *domain_edit_attach_device(struct domain_edit *edit, const char *xml,
         GError **error = domain_edit_error(edit);
         xmlNode *node;
 
-        if (!request_init(&request, xml, error))
+        if (!request_init(&request, xml, error) || !check_distinct(edit, &request, error))
                 return NULL;
         node = xml_add_copy(hardware_child(domain_edit_root(edit), "devices"), request.node);
         if (!settle(edit, node, side, false, devices, error))
                 return NULL;
         /* Normalising makes the sum where there are NUMA cells. */
-        count_memory(edit, node, true,
-                     !side->running && xml_child(xml_child(domain_edit_root(edit), "cpu"), "numa"));
-        if ((xml_is(node, "memory") && !check_room(edit, error)) || !check_definable(edit, side, error))
+        domain_edit_count_memory(edit, node, true,
+                                 !side->running &&
+                                         xml_child(xml_child(domain_edit_root(edit), "cpu"), "numa"));
+        if ((xml_is(node, "memory") && !domain_edit_check_room(edit, error)) ||
+            !check_definable(edit, side, error))
                 return NULL;
         return g_steal_pointer(&devices);
 }
@@ -608,7 +563,7 @@ static bool take_out(struct domain_edit *edit, xmlNode *node, struct domain_edit
         locate(node, device);
         if (node == serial)
                 xml_remove(console);
-        count_memory(edit, node, false, false);
+        domain_edit_count_memory(edit, node, false, false);
         xml_remove(node);
         return true;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Sizes of memory in an active definition. No state beside the edit; any thread.
+ * Sizes of memory in a definition. No state beside the edit; any thread.
  */
+#include "base/error.h"
 #include "drivers/domain/edit-private-xml.h"
 #include "drivers/domain/hardware-xml.h"
 
@@ -83,4 +84,60 @@ void domain_edit_align_memory(struct domain_edit *edit, uint64_t unit_kib)
         set_size(memory, NULL, all);
         if (get_size(current, NULL) == old)
                 set_size(current, NULL, all);
+}
+
+/* ---- memory devices that come and go ---- */
+
+/* What a guest is given at once of the device; a virtio-mem device fills by and by. */
+static uint64_t get_given(const xmlNode *device, uint64_t size)
+{
+        return hardware_is(device, "model", "virtio-mem") ? 0 : size;
+}
+
+void domain_edit_count_memory(struct domain_edit *edit, const xmlNode *device, bool comes, bool is_summed)
+{
+        xmlNode *memory = xml_child(domain_edit_root(edit), "memory"),
+                *current = xml_child(domain_edit_root(edit), "currentMemory");
+        uint64_t all = 0, size = 0, current_kib = 0, given;
+
+        if (!xml_is(device, "memory") ||
+            !xml_get_uint64(xml_child(xml_child(device, "target"), "size"), NULL, &size, NULL) ||
+            !xml_get_uint64(memory, NULL, &all, NULL) || (!comes && size >= all))
+                return;
+        if (!is_summed)
+                all = comes ? all + size : all - size;
+        set_size(memory, NULL, all);
+        if (!current || !xml_get_uint64(current, NULL, &current_kib, NULL))
+                return;
+        given = get_given(device, size);
+        if (comes)
+                current_kib += given;
+        else if (current_kib > given)
+                current_kib -= given;
+        set_size(current, NULL, MIN(current_kib, all));
+}
+
+bool domain_edit_check_room(struct domain_edit *edit, GError **error)
+{
+        const xmlNode *max = xml_child(domain_edit_root(edit), "maxMemory");
+        uint64_t slots = 0, max_kib = 0, all = 0;
+        unsigned count = 0;
+
+        XML_FOREACH_CHILD (device, xml_child(domain_edit_root(edit), "devices"))
+                count += xml_is(device, "memory");
+        if (!max)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "a memory device needs <maxMemory slots=>, which the domain does not have");
+        if (xml_get_uint64(max, "slots", &slots, NULL) && count > slots)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                                 "%u memory devices do not fit into the %" G_GUINT64_FORMAT
+                                 " slots of <maxMemory>",
+                                 count, slots);
+        if (!xml_get_uint64(xml_child(domain_edit_root(edit), "memory"), NULL, &all, NULL) ||
+            !xml_get_uint64(max, NULL, &max_kib, NULL) || all <= max_kib)
+                return true;
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                         "with the device the domain would have %" G_GUINT64_FORMAT
+                         " KiB of memory, more than its <maxMemory> of %" G_GUINT64_FORMAT " KiB",
+                         all, max_kib);
 }

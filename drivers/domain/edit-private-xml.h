@@ -20,3 +20,11 @@ xmlNode *domain_edit_root(struct domain_edit *edit);
 
 /* Where to put a failure; NULL once there is one. */
 GError **domain_edit_error(struct domain_edit *edit);
+
+/*
+ * edit-memory-xml.c: <memory> counts memory devices, and <currentMemory> what the guest has of it; one comes
+ * or goes. is_summed: <memory> has the size already. What is no memory device changes nothing.
+ */
+void domain_edit_count_memory(struct domain_edit *edit, const xmlNode *device, bool comes, bool is_summed);
+/* Has a memory device that has come room in <maxMemory>, which the guest is started with? */
+bool domain_edit_check_room(struct domain_edit *edit, GError **error);

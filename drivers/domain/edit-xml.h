@@ -283,6 +283,14 @@ bool domain_edit_detach_device(struct domain_edit *edit, const char *xml, struct
 /* The same of the device with that alias. */
 bool domain_edit_detach_alias(struct domain_edit *edit, const char *alias, struct domain_edit_device *device);
 
+/*
+ * Does a stored definition that one of that kind was taken out of have one less of them, then and when it is
+ * changed the next time? ERROR_OPERATION_UNSUPPORTED where the machine or another device brings one along (a
+ * memory balloon, the first video card): that can only change.
+ */
+bool domain_edit_check_gone(struct domain_edit *edit, enum domain_device_kind kind,
+                            const struct domain_machine *machine);
+
 /* ---- texts ---- */
 
 /*

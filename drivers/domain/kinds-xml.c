@@ -60,6 +60,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .pci_turn = 2,
                 .pci_class = pci_class_filesystem,
                 .label = "target@dir",
+                .distinct = true,
                 .anywhere = true,
         },
         [DOMAIN_DEVICE_INTERFACE] = {
@@ -251,6 +252,7 @@ const struct domain_kind domain_kinds[DOMAIN_DEVICE_KINDS] = {
                 .pci_turn = 13,
                 .pci_class = pci_class_shmem,
                 .label = "@name",
+                .distinct = true,
                 .facts = FACTS("model@type", "server@path"),
         },
         [DOMAIN_DEVICE_MEMORY] = {

@@ -72,6 +72,8 @@ struct domain_kind {
         const char *family;       /* another fact, without which the label says nothing; NULL: none */
         const char *const *facts; /* NULL-terminated; NULL: none */
         const char *bus; /* what says on which bus it is, where that can be left open; NULL: nothing */
+        bool distinct;   /* no other one with its label comes to the domain; those of other kinds that would
+                            stand twice are refused as definitions are */
         bool alone;    /* a document that names two is refused; of other kinds the first, if they are alike */
         bool anywhere; /* a document that names one, and an address that it is not at, means it nevertheless
                         */

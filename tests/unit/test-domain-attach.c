@@ -652,6 +652,64 @@ START_TEST(test_update_single)
 }
 END_TEST
 
+/* Who asks twice does not have it twice. */
+START_TEST(test_comes_once)
+{
+        static const char *const twice[][2] = {
+                { "<filesystem><source dir='/tmp'/><target dir='s'/></filesystem>",
+                  "the domain has filesystem 's' already" },
+                { "<shmem name='s'><model type='ivshmem-plain'/><size unit='M'>4</size></shmem>",
+                  "the domain has shmem 's' already" },
+                { "<channel type='unix'><target type='virtio' name='s'/></channel>",
+                  "the domain has channel 's' twice" },
+        };
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(twice); i++) {
+                CLEANUP(domain_def_unref) struct domain_def *def = define(DISK), *with = NULL;
+
+                with = attach(def, twice[i][0], &stored, NULL);
+                expect_refused(with, twice[i][0], &stored, twice[i][1]);
+        }
+}
+END_TEST
+
+/* The machine, or another device, brings it along: taken out it would be there again with the next change. */
+START_TEST(test_comes_back)
+{
+        static const struct {
+                const char *device;
+                bool goes;
+        } cases[] = {
+                { "<memballoon model='virtio'/>", false },
+                { "<input type='mouse' bus='ps2'/>", false },
+                { "<video><model type='qxl'/></video>", false },
+                { RNG, true },
+                { "<controller type='scsi' index='1'/>", true },
+                { "<controller type='scsi' index='0'/>", true },
+        };
+        CLEANUP(domain_def_unref)
+        struct domain_def *def =
+                define(DISK PORTS "<graphics type='vnc'/><video><model type='qxl'/></video>" RNG
+                                  "<controller type='scsi' index='0' model='virtio-scsi'/>"
+                                  "<controller type='scsi' index='1' model='virtio-scsi'/>");
+
+        for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+                struct domain_edit *edit = domain_edit_new(def, NULL);
+                struct domain_edit_device device;
+                g_autoptr(GError) error = NULL;
+                struct domain_def *left;
+
+                ck_assert(domain_edit_detach_device(edit, cases[i].device, &device));
+                ck_assert_msg(domain_edit_check_gone(edit, device.kind, &q35) == cases[i].goes, "%s",
+                              cases[i].device);
+                left = domain_edit_commit(edit, &error);
+                ck_assert_int_eq(left != NULL, cases[i].goes);
+                ck_assert(left || strstr(error->message, "would be in the definition again"));
+                domain_def_unref(left);
+        }
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("domain-attach");
@@ -673,6 +731,8 @@ int main(void)
         tcase_add_loop_test(tests, test_update_bus, 0, 2);
         tcase_add_test(tests, test_update_short);
         tcase_add_test(tests, test_update_single);
+        tcase_add_test(tests, test_comes_once);
+        tcase_add_test(tests, test_comes_back);
         tcase_add_test(tests, test_refused_definable);
         tcase_add_test(tests, test_refused_undriven);
         tcase_add_test(tests, test_has_drive);
