@@ -426,6 +426,73 @@ START_TEST(test_medium)
 }
 END_TEST
 
+#define SHORT_DRIVE(source) "<disk type='file' device='cdrom'>" source "<target dev='sdb' bus='sata'/></disk>"
+
+static char *get_xml_of(const char *guest, unsigned flags)
+{
+        return client_call_string(client, guest, DOMAIN_INTERFACE, "GetXMLDesc", "u", flags);
+}
+
+/* Changes the guest by the element, which its document says then, as that says all that it said before. */
+static void change_short(const char *guest, const char *xml, const char *says)
+{
+        g_autofree char *filled = fill_in(xml), *text = fill_in(says), *now = NULL;
+
+        client_do(client, guest, DOMAIN_INTERFACE, "UpdateDevice", "su", filled, LIVE);
+        now = get_xml_of(guest, 0);
+        ck_assert_msg(strstr(now, text), "%s: %s", text, now);
+        ck_assert_msg(strstr(now, "<boot order='1'/>") && strstr(now, "<boot order='2'/>") &&
+                              strstr(now, "error_policy='report'"),
+                      "%s", now);
+}
+
+#define SHORT                                                                                                \
+        "<disk type='file' device='cdrom'><driver name='qemu' type='raw' error_policy='report'/>"            \
+        "<source file='@DIR@/a.img'/><target dev='sdb' bus='sata'/><boot order='2'/></disk>"                 \
+        "<interface type='user'><mac address='52:54:00:00:00:11'/>" VIRTIO "<boot order='1'/></interface>"
+
+/* What scripts send: what is to change, and what names the device. */
+START_TEST(test_short)
+{
+        g_autofree char *devices = fill_in(SHORT);
+        g_autofree char *guest = guest_start(client, guest_logged_xml("short", devices));
+        g_autofree char *stored = get_xml_of(guest, 2), *now = NULL;
+
+        change_short(guest, SHORT_DRIVE(IMAGE("b.img")), "@DIR@/b.img'");
+        change_short(guest, NET("user", VIRTIO DOWN), DOWN);
+        ck_assert_uint_eq(guest_count_told(harness, "short", "\"set_link\""), 1);
+        ck_assert_uint_ge(guest_count_told(harness, "short", "blockdev-insert-medium"), 1);
+        now = get_xml_of(guest, 2);
+        ck_assert_str_eq(now, stored);
+}
+END_TEST
+
+/* The next agent takes the same. */
+START_TEST(test_short_adopted)
+{
+        g_autofree char *devices = fill_in(SHORT);
+        g_autofree char *guest = guest_start(client, guest_bare_xml("short-adopted", devices));
+
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        harness_start_agent(harness);
+        change_short(guest, SHORT_DRIVE(IMAGE("b.img")), "@DIR@/b.img'");
+        change_short(guest, NET("user", VIRTIO DOWN), DOWN);
+}
+END_TEST
+
+/* What a definition would have again with its next change does not leave it. */
+START_TEST(test_comes_back)
+{
+        g_autofree char *before = get_xml_of(path, 2), *after = NULL;
+
+        client_fails(client, LIBVIRT_ERROR, "*<memballoon> comes with the machine or with another device*",
+                     path, DOMAIN_INTERFACE, "DetachDevice", "su", "<memballoon model='virtio'/>", CONFIG);
+        after = get_xml_of(path, 2);
+        ck_assert_str_eq(after, before);
+}
+END_TEST
+
 /* ---- watchdogs ---- */
 
 #define SLOTS                                                                                                \
@@ -497,6 +564,9 @@ int main(void)
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_kinds);
         tcase_add_test(tcase, test_medium);
+        tcase_add_test(tcase, test_short);
+        tcase_add_test(tcase, test_short_adopted);
+        tcase_add_test(tcase, test_comes_back);
         tcase_add_test(tcase, test_watchdog);
         tcase_add_test(tcase, test_named);
         suite_add_tcase(suite, tcase);
