@@ -103,13 +103,20 @@ char *device_throttle_id(const struct domain_disk *disk, const struct domain_iot
         return g_strconcat("throttle-", tune->group_name ? tune->group_name : disk->info.alias, NULL);
 }
 
+#define FILTER_FORMAT "libvirt-%u-throttle"
+
+char *device_throttle_prefix(unsigned index)
+{
+        return g_strdup_printf(FILTER_FORMAT, index);
+}
+
 /* By its place, so that what is below it is the same whichever group it keeps to. */
 static void format_filter_name(const struct block_image *top, unsigned place, char name[BLOCK_NODE_NAME_SIZE])
 {
         if (place == 0)
-                g_snprintf(name, BLOCK_NODE_NAME_SIZE, "libvirt-%u-throttle", top->index);
+                g_snprintf(name, BLOCK_NODE_NAME_SIZE, FILTER_FORMAT, top->index);
         else
-                g_snprintf(name, BLOCK_NODE_NAME_SIZE, "libvirt-%u-throttle%u", top->index, place);
+                g_snprintf(name, BLOCK_NODE_NAME_SIZE, FILTER_FORMAT "%u", top->index, place);
 }
 
 /* Disks that name a group share the limits of the first of them. */

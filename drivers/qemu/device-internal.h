@@ -159,5 +159,7 @@ char *device_reservations_id(const struct domain_disk *disk);
 bool device_has_throttle(const struct domain_disk *disk);
 /* The id of the throttle-group object that has those of them, one of disk's. New string. */
 char *device_throttle_id(const struct domain_disk *disk, const struct domain_iotune *tune);
+/* What the names of all filters of the image with that index begin with. New string. */
+char *device_throttle_prefix(unsigned index);
 /* Its property "limits"; all: with what is no limit, to take the place of others. New reference. */
 json_t *device_throttle_limits(const struct domain_iotune *tune, bool all);

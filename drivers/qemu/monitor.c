@@ -468,8 +468,8 @@ bool monitor_resync(struct guest *guest, GError **error)
                 plug_resync(guest, answer);
                 json_decref(answer);
         }
-        if (guest->inherited)
-                plug_resync_media(guest);
+        if (guest->inherited || guest->status->medium || guest->status->limits)
+                plug_resync_disks(guest);
         vcpu_resync(guest);
         if (qmp_receive(guest->qmp, chardevs, deadline, &answer, NULL)) {
                 if (guest->inherited)

@@ -3,7 +3,7 @@
  * Drives whose media change while the guest runs. The status document says that the old medium is in until
  * QEMU has the new one, and the nodes of the old one are there until the document says that: whoever finds a
  * guest whose agent was killed meanwhile can always put in what the document names, and takes away the rest
- * (plug_resync_media()). No state but the guest's; lane of the domain.
+ * (plug-settle.c). Which drive it is says status.medium. No state but the guest's; lane of the domain.
  */
 #include "base/error.h"
 #include "base/log.h"
@@ -41,6 +41,7 @@ struct medium {
         struct device_list *before, *after; /* owned; what makes the drive with the old and the new medium */
         struct device_list *come, *go;      /* owned; of that, what the other does not have */
         bool force;
+        bool unsure;            /* something was not answered, and QEMU may do it yet */
         lane_deadline deadline; /* of all that is said */
 };
 
@@ -90,21 +91,28 @@ static const char *get_node(const struct device_list *list)
         return json_string_value(json_object_get(last_part(list)->arguments, "drive"));
 }
 
-/* Of its drive. */
-static bool say(const struct medium *medium, const char *command, json_t *arguments, GError **error)
+/* Of its drive. What QEMU does not answer it may do yet. */
+static bool say(struct medium *medium, const char *command, json_t *arguments, GError **error)
 {
+        g_autoptr(GError) failure = NULL;
+
         device_set_string(arguments, "id", medium->disk->info.alias);
-        return qmp_execute(medium->guest->qmp, command, arguments,
-                           plug_get_timeout(medium->deadline, QMP_TIMEOUT_JOB_MS), NULL, error);
+        if (qmp_execute(medium->guest->qmp, command, arguments,
+                        plug_get_timeout(medium->deadline, QMP_TIMEOUT_JOB_MS), NULL, &failure))
+                return true;
+        medium->unsure |=
+                error_is(failure, ERROR_OPERATION_TIMEOUT) || error_is(failure, ERROR_OPERATION_ABORTED);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
 }
 
 /* node NULL: none. */
-static bool insert(const struct medium *medium, const char *node, GError **error)
+static bool insert(struct medium *medium, const char *node, GError **error)
 {
         return !node || say(medium, "blockdev-insert-medium", json_pack("{s:s}", "node-name", node), error);
 }
 
-static void close_tray(const struct medium *medium)
+static void close_tray(struct medium *medium)
 {
         g_autoptr(GError) failure = NULL;
 
@@ -114,7 +122,7 @@ static void close_tray(const struct medium *medium)
 }
 
 /* A guest that has locked its drive is asked by QEMU to let go, and the tray stays shut unless forced. */
-static bool change(const struct medium *medium, const char *from, const char *to, bool force, GError **error)
+static bool change(struct medium *medium, const char *from, const char *to, bool force, GError **error)
 {
         g_autoptr(GError) failure = NULL;
         bool changed;
@@ -130,17 +138,20 @@ static bool change(const struct medium *medium, const char *from, const char *to
         return changed;
 }
 
-/* With the new medium in, the status document says so; else the old one is in. */
-static bool exchange(const struct medium *medium, GError **error)
+/* With the new medium in, the status document says so; else the old one is in. A tray that does not close in
+   time may yet, and whoever looks is told. */
+static bool exchange(struct medium *medium, GError **error)
 {
         const char *from = get_node(medium->before), *to = get_node(medium->after);
         struct guest *guest = medium->guest;
 
         if (!change(medium, from, to, medium->force, error))
                 return false;
+        plug_note_change(guest, &guest->status->medium, NULL);
         if (plug_write_down(guest, medium->def, error))
                 return true;
         lane_shield(guest->domain->base.lane);
+        plug_note_change(guest, &guest->status->medium, medium->disk->info.alias);
         change(medium, to, from, true, NULL);
         return false;
 }
@@ -210,6 +221,7 @@ static bool run(struct medium *medium, struct domain_def *live, unsigned index,
         return false;
 }
 
+/* As long as it is not known which medium is in, what was taken for both stays. */
 static void clear(struct medium *medium, bool ok)
 {
         struct guest *guest = medium->guest;
@@ -221,8 +233,9 @@ static void clear(struct medium *medium, bool ok)
         if (ok) {
                 plug_undo_parts(guest, medium->go, device_list_get_length(medium->go), medium->deadline);
                 guest_release_device(guest, before);
-        } else {
+        } else if (!medium->unsure) {
                 guest_release_device(guest, alias);
+                plug_note_change(guest, &guest->status->medium, NULL);
                 rename_files(guest, before, alias);
                 if (!plug_write_down(guest, NULL, &failure))
                         log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
@@ -264,45 +277,13 @@ static bool update_policies(const struct guest *guest, unsigned index, struct do
         return true;
 }
 
-bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_update *update,
-                      struct domain_def **live, GError **error)
-{
-        const struct domain_start how = { 0, update->takings };
-        const struct domain_disk *disk = &get_def(guest)->devices.disks[index];
-        struct medium medium = { .guest = guest, .disk = disk, .force = update->force };
-        g_autofree char *before = NULL;
-        bool ok;
-
-        if (disk->source.index && (update->limits || plug_changes_limits(guest, disk, *live)))
-                return plug_update_limits(guest, index, update->limits, live, error);
-        if (plug_differs_by(get_def(guest), *live, leave_out_policies, disk->info.alias))
-                return update_policies(guest, index, live, error);
-        if (!is_drive(disk) || !plug_differs_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
-                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
-                                 "of disk '%s' only a medium that can be taken out, its startupPolicy and "
-                                 "snapshot, and its limits can change while the guest runs, one at a time",
-                                 disk->target);
-        before = g_strconcat(disk->info.alias, BEFORE, NULL);
-        rename_files(guest, disk->info.alias, before);
-        ok = run(&medium, *live, index, &how, error);
-        clear(&medium, ok);
-        if (!ok) {
-                domain_def_unref(medium.def);
-                return false;
-        }
-        domain_def_unref(*live);
-        *live = medium.def;
-        return true;
-}
-
 /* ---- found ---- */
 
-static bool is_of_chain(const struct domain_storage *storage, const char *path, unsigned index)
+static bool is_of_chain(const struct domain_storage *storage, const char *path)
 {
         for (; storage; storage = storage->backing) {
-                if (path ? g_strcmp0(storage->path, path) == 0 : storage->index == index)
-                        return true;
-                if (path && storage->data && g_strcmp0(storage->data->path, path) == 0)
+                if (g_strcmp0(storage->path, path) == 0 ||
+                    (storage->data && g_strcmp0(storage->data->path, path) == 0))
                         return true;
         }
         return false;
@@ -313,33 +294,10 @@ static bool has_files(const struct guest *guest, const char *alias, const struct
         for (unsigned i = 0; i < guest->status->images->len; i++) {
                 const struct status_image *image = g_ptr_array_index(guest->status->images, i);
 
-                if (g_strcmp0(image->alias, alias) == 0 && (!chain || is_of_chain(chain, image->path, 0)))
+                if (g_strcmp0(image->alias, alias) == 0 && (!chain || is_of_chain(chain, image->path)))
                         return true;
         }
         return false;
-}
-
-/* What QEMU says of the drive; NULL: there is none such. */
-static const json_t *find_drive(const json_t *drives, const char *alias)
-{
-        const json_t *drive;
-        size_t i;
-
-        json_array_foreach((json_t *)drives, i, drive)
-        {
-                if (g_strcmp0(json_string_value(json_object_get(drive, "qdev")), alias) == 0)
-                        return drive;
-        }
-        return NULL;
-}
-
-/* Was its medium being changed? Else the guest may have moved the tray, and nobody was told. */
-static bool was_changing(const struct guest *guest, const struct domain_disk *disk)
-{
-        g_autofree char *before = g_strconcat(disk->info.alias, BEFORE, NULL);
-
-        return has_files(guest, before, NULL) || (has_files(guest, disk->info.alias, NULL) &&
-                                                  !has_files(guest, disk->info.alias, &disk->source));
 }
 
 static void note_tray(struct guest *guest, const char *alias, bool open)
@@ -352,18 +310,19 @@ static void note_tray(struct guest *guest, const char *alias, bool open)
         monitor_commit(guest, edit);
 }
 
-static void put_back(struct guest *guest, const struct qemu_caps *caps, const struct domain_disk *disk,
-                     const json_t *drive)
+/* A tray that nobody here has opened the guest has, and nobody was told. */
+bool plug_restore_medium(struct guest *guest, const struct qemu_caps *caps, const struct domain_disk *disk,
+                         const json_t *drive)
 {
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
         const char *inserted =
                 json_string_value(json_object_get(json_object_get(drive, "inserted"), "node-name"));
-        const struct medium medium = { .guest = guest, .disk = disk, .deadline = plug_begin_call() };
+        struct medium medium = { .guest = guest, .disk = disk, .deadline = plug_begin_call() };
         bool open = json_is_true(json_object_get(drive, "tray_open"));
         g_autoptr(GError) failure = NULL;
 
-        if (!drive || !device_describe_made(list, get_def(guest), caps, DOMAIN_DEVICE_DISK, disk, NULL))
-                return;
+        if (!device_describe_made(list, get_def(guest), caps, DOMAIN_DEVICE_DISK, disk, NULL))
+                return true;
         if (g_strcmp0(get_node(list), inserted) != 0) {
                 log_notice(
                         "a change of the medium in drive '%s' of %s was cut short: what was in is put back",
@@ -371,114 +330,17 @@ static void put_back(struct guest *guest, const struct qemu_caps *caps, const st
                 if (!change(&medium, NULL, get_node(list), true, &failure))
                         log_gerror(LOG_LEVEL_ERROR, failure, "drive '%s' of %s has lost its medium",
                                    disk->target, guest->who);
-        } else if (open && was_changing(guest, disk)) {
+        } else if (open && g_strcmp0(guest->status->medium, disk->info.alias) == 0) {
                 close_tray(&medium);
         } else if (open != disk->tray_open) {
                 note_tray(guest, disk->info.alias, open);
         }
+        if (medium.unsure)
+                plug_note_change(guest, &guest->status->medium, disk->info.alias);
+        return !medium.unsure;
 }
 
-static bool is_known(const struct domain_def *def, unsigned index)
-{
-        for (unsigned i = 0; i < def->devices.n_disks; i++) {
-                if (is_of_chain(&def->devices.disks[i].source, NULL, index))
-                        return true;
-        }
-        return false;
-}
-
-static bool run_quietly(struct guest *guest, const char *command, const char *key, const char *name)
-{
-        return qmp_execute(guest->qmp, command, json_pack("{s:s}", key, name), QMP_TIMEOUT_MS, NULL, NULL);
-}
-
-/* Nodes of images that the definition does not name. Those that others sit on go in a later round. */
-static unsigned remove_nodes(struct guest *guest, const json_t *nodes, GArray *indexes)
-{
-        unsigned removed = 0, index;
-        const json_t *node;
-        size_t i;
-
-        json_array_foreach((json_t *)nodes, i, node)
-        {
-                const char *name = json_string_value(json_object_get(node, "node-name"));
-
-                if (!name || sscanf(name, "libvirt-%u-", &index) != 1 || is_known(get_def(guest), index) ||
-                    !run_quietly(guest, "blockdev-del", "node-name", name))
-                        continue;
-                g_array_append_val(indexes, index);
-                removed++;
-        }
-        return removed;
-}
-
-static void remove_secrets(struct guest *guest, const GArray *indexes)
-{
-        char id[BLOCK_SECRET_ID_SIZE];
-
-        for (unsigned i = 0; i < indexes->len; i++) {
-                const struct block_image image = { .index = g_array_index(indexes, unsigned, i) };
-
-                block_passphrase_id(&image, id);
-                run_quietly(guest, "object-del", "id", id);
-                block_password_id(&image, id);
-                run_quietly(guest, "object-del", "id", id);
-                block_cookie_id(&image, id);
-                run_quietly(guest, "object-del", "id", id);
-                block_tls_id(&image, id);
-                run_quietly(guest, "object-del", "id", id);
-        }
-}
-
-/* What a disk was to be copied to, for an agent that is gone; as long as its job is there it stays. */
-static void remove_copies(struct guest *guest, const json_t *nodes)
-{
-        const json_t *node;
-        size_t i;
-
-        json_array_foreach((json_t *)nodes, i, node)
-        {
-                const char *name = json_string_value(json_object_get(node, "node-name"));
-
-                if (name && g_str_has_prefix(name, DEPART_DISKS_PREFIX))
-                        run_quietly(guest, "blockdev-del", "node-name", name);
-        }
-}
-
-static void remove_strays(struct guest *guest)
-{
-        g_autoptr(GArray) indexes = g_array_new(FALSE, FALSE, sizeof(unsigned));
-        json_t *nodes = NULL;
-
-        if (!qmp_execute(guest->qmp, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), QMP_TIMEOUT_MS,
-                         &nodes, NULL))
-                return;
-        while (remove_nodes(guest, nodes, indexes) > 0)
-                ;
-        remove_copies(guest, nodes);
-        remove_secrets(guest, indexes);
-        json_decref(nodes);
-}
-
-/* Limits that came with a medium which is not in. Those of a group that others are in stay. */
-static void remove_limits(struct guest *guest)
-{
-        const struct domain_def *def = get_def(guest);
-
-        for (unsigned i = 0; i < def->devices.n_disks; i++) {
-                const struct domain_disk *disk = &def->devices.disks[i];
-                const struct domain_iotune *tune = disk->iotune;
-
-                for (; is_drive(disk) && !disk->source.index && tune; tune = tune->next) {
-                        g_autofree char *id = device_throttle_id(disk, tune);
-
-                        run_quietly(guest, "object-del", "id", id);
-                }
-        }
-}
-
-/* Of what was taken for the old medium and for the new one, that which is not in goes back. */
-static void sort_files(struct guest *guest, const struct domain_disk *disk)
+void plug_sort_media(struct guest *guest, const struct domain_disk *disk)
 {
         const char *alias = disk->info.alias;
         g_autofree char *before = g_strconcat(alias, BEFORE, NULL);
@@ -494,41 +356,48 @@ static void sort_files(struct guest *guest, const struct domain_disk *disk)
         guest->changed = true;
 }
 
-/* The definition is another one when a tray has been noted. */
-static const struct domain_disk *get_drive(const struct guest *guest, unsigned i)
-{
-        const struct domain_disk *disk = &get_def(guest)->devices.disks[i];
+/* ---- whatever changes in a disk ---- */
 
-        return is_drive(disk) ? disk : NULL;
+static bool update_medium(struct guest *guest, unsigned index, const struct domain_update *update,
+                          struct domain_def **live, GError **error)
+{
+        const struct domain_start how = { 0, update->takings };
+        const struct domain_disk *disk = &get_def(guest)->devices.disks[index];
+        struct medium medium = { .guest = guest, .disk = disk, .force = update->force };
+        g_autofree char *before = g_strconcat(disk->info.alias, BEFORE, NULL);
+        bool ok;
+
+        plug_note_change(guest, &guest->status->medium, disk->info.alias);
+        rename_files(guest, disk->info.alias, before);
+        ok = run(&medium, *live, index, &how, error);
+        clear(&medium, ok);
+        plug_settle_later(guest);
+        if (!ok) {
+                domain_def_unref(medium.def);
+                return false;
+        }
+        domain_def_unref(*live);
+        *live = medium.def;
+        return true;
 }
 
-void plug_resync_media(struct guest *guest)
+/* The definition may be another one behind what is settled. */
+bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_update *update,
+                      struct domain_def **live, GError **error)
 {
-        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = NULL;
-        unsigned n = get_def(guest)->devices.n_disks;
-        g_autoptr(GError) failure = NULL;
-        json_t *drives = NULL;
+        const struct domain_disk *disk;
 
-        /* Nothing is known of a guest whose status is torn. */
-        if (!get_def(guest)->devices.emulator)
-                return;
-        caps = plug_get_caps(guest, NULL);
-        if (!caps || !qmp_execute(guest->qmp, "query-block", NULL, QMP_TIMEOUT_MS, &drives, NULL))
-                return;
-        lane_shield(guest->domain->base.lane);
-        for (unsigned i = 0; i < n; i++) {
-                const struct domain_disk *disk = get_drive(guest, i);
-
-                if (disk)
-                        put_back(guest, caps, disk, find_drive(drives, disk->info.alias));
-        }
-        json_decref(drives);
-        remove_strays(guest);
-        remove_limits(guest);
-        for (unsigned i = 0; i < n; i++) {
-                if (get_drive(guest, i))
-                        sort_files(guest, get_drive(guest, i));
-        }
-        if (guest->changed && !plug_write_down(guest, NULL, &failure))
-                log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
+        if (!plug_require_settled(guest, error))
+                return false;
+        disk = &get_def(guest)->devices.disks[index];
+        if (disk->source.index && (update->limits || plug_changes_limits(guest, disk, *live)))
+                return plug_update_limits(guest, index, update->limits, live, error);
+        if (plug_differs_by(get_def(guest), *live, leave_out_policies, disk->info.alias))
+                return update_policies(guest, index, live, error);
+        if (is_drive(disk) && plug_differs_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
+                return update_medium(guest, index, update, live, error);
+        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                         "of disk '%s' only a medium that can be taken out, its startupPolicy and snapshot, "
+                         "and its limits can change while the guest runs, one at a time",
+                         disk->target);
 }

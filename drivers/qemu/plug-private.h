@@ -108,3 +108,22 @@ bool plug_changes_limits(const struct guest *guest, const struct domain_disk *di
 /* Then *live (replaced, unless it is the active definition but for the limits already) becomes so. */
 bool plug_update_limits(struct guest *guest, unsigned index, bool complete, struct domain_def **live,
                         GError **error);
+
+/* plug-media.c: has the medium in that drive that the definition names. drive: what QEMU says of it
+   (query-block). False: QEMU has not answered, and may do it yet. */
+bool plug_restore_medium(struct guest *guest, const struct qemu_caps *caps, const struct domain_disk *disk,
+                         const json_t *drive);
+/* Then, of what was taken for the old medium and for the new one, that which is not in goes back. */
+void plug_sort_media(struct guest *guest, const struct domain_disk *disk);
+/* plug-throttle.c: has the disk keep to the limits that the definition names. False likewise. */
+bool plug_restore_limits(struct guest *guest, const struct qemu_caps *caps, const struct domain_disk *disk);
+
+/* plug-settle.c: which: &guest->status->medium or limits; alias: of the disk; NULL: none is being changed. */
+void plug_note_change(struct guest *guest, char **which, const char *alias);
+/*
+ * What a call leaves unsettled that has failed is settled when QEMU has done all that it was told, whether or
+ * not somebody waits (monitor_resync()).
+ */
+void plug_settle_later(struct guest *guest);
+/* What a call before has left so is settled first; false: QEMU does not answer. */
+bool plug_require_settled(struct guest *guest, GError **error);

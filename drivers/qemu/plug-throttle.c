@@ -7,6 +7,7 @@
 #include "drivers/qemu/plug.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "drivers/qemu/device-internal.h"
 #include "drivers/qemu/device-rows.h"
 #include "drivers/qemu/plug-private.h"
@@ -53,7 +54,27 @@ struct limits {
         struct guest *guest;                /* borrowed */
         lane_deadline deadline;             /* of all that is said */
         struct device_list *before, *after; /* owned; what makes the disk */
+        bool unsure;                        /* something was not answered, and QEMU may do it yet */
 };
+
+static void heed(struct limits *limits, const GError *failure)
+{
+        limits->unsure |=
+                error_is(failure, ERROR_OPERATION_TIMEOUT) || error_is(failure, ERROR_OPERATION_ABORTED);
+}
+
+/* arguments is taken. */
+static bool say(struct limits *limits, const char *command, json_t *arguments, GError **error)
+{
+        g_autoptr(GError) failure = NULL;
+
+        if (qmp_execute(limits->guest->qmp, command, arguments,
+                        plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, &failure))
+                return true;
+        heed(limits, failure);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+}
 
 static const json_t *last_arguments(const struct device_list *list)
 {
@@ -80,14 +101,13 @@ static char *get_drive_path(const struct device_list *list)
         return g_strconcat("/machine/peripheral/", alias, NULL);
 }
 
-static bool set_drive(const struct limits *limits, const struct device_list *list, GError **error)
+static bool set_drive(struct limits *limits, const struct device_list *list, GError **error)
 {
         g_autofree char *path = get_drive_path(list);
 
-        return qmp_execute(
-                limits->guest->qmp, "qom-set",
-                json_pack("{s:s, s:s, s:s}", "path", path, "property", "drive", "value", get_drive(list)),
-                plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
+        return say(limits, "qom-set",
+                   json_pack("{s:s, s:s, s:s}", "path", path, "property", "drive", "value", get_drive(list)),
+                   error);
 }
 
 static bool has_own_group(const struct domain_disk *disk)
@@ -147,20 +167,19 @@ static const struct domain_iotune *find_numbers(const struct guest *guest, const
 }
 
 /* to: the group's numbers from now on; taken. */
-static bool set_limits(const struct limits *limits, const char *id, json_t *to, GError **error)
+static bool set_limits(struct limits *limits, const char *id, json_t *to, GError **error)
 {
         g_autofree char *path = g_strconcat("/objects/", id, NULL);
 
-        return qmp_execute(limits->guest->qmp, "qom-set",
-                           json_pack("{s:s, s:s, s:o}", "path", path, "property", "limits", "value", to),
-                           plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
+        return say(limits, "qom-set",
+                   json_pack("{s:s, s:s, s:o}", "path", path, "property", "limits", "value", to), error);
 }
 
 /*
  * Of the groups that after is in: all but those that come. back: they become again what they were, those of
  * others that it was to be with as well.
  */
-static bool set_numbers(const struct limits *limits, const struct device_list *come,
+static bool set_numbers(struct limits *limits, const struct device_list *come,
                         const struct domain_disk *before, const struct domain_disk *after, bool back,
                         GError **error)
 {
@@ -186,7 +205,7 @@ static bool set_numbers(const struct limits *limits, const struct device_list *c
  * The filters, whose names do not change, keep to the groups that the one list says in place of the other's:
  * at once, so that all do or none does.
  */
-static bool set_groups(const struct limits *limits, const struct device_list *before,
+static bool set_groups(struct limits *limits, const struct device_list *before,
                        const struct device_list *after, GError **error)
 {
         json_t *options = json_array();
@@ -203,48 +222,51 @@ static bool set_groups(const struct limits *limits, const struct device_list *be
                 json_decref(options);
                 return true;
         }
-        return qmp_execute(limits->guest->qmp, "blockdev-reopen", json_pack("{s:o}", "options", options),
-                           plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, error);
+        return say(limits, "blockdev-reopen", json_pack("{s:o}", "options", options), error);
 }
 
-/* As it was; of what was not answered in time nobody knows whether it has come about. */
-static void move_back(const struct limits *limits, const struct device_list *come,
-                      const struct domain_disk *before, const struct domain_disk *after, bool drive)
+/* As it was; of what was not answered in time nobody knows yet whether it has come about (plug-settle.c). */
+static void move_back(struct limits *limits, const struct device_list *come, const struct domain_disk *before,
+                      const struct domain_disk *after)
 {
         lane_shield(limits->guest->domain->base.lane);
-        if (drive)
-                set_drive(limits, limits->before, NULL);
         set_groups(limits, limits->after, limits->before, NULL);
         set_numbers(limits, come, before, after, true, NULL);
 }
 
 /* What is there already, for the one disk in place of the other; what does not come about is as it was. */
-static bool move(const struct limits *limits, const struct device_list *come,
-                 const struct domain_disk *before, const struct domain_disk *after, GError **error)
+static bool move(struct limits *limits, const struct device_list *come, const struct domain_disk *before,
+                 const struct domain_disk *after, GError **error)
 {
         bool drive = g_strcmp0(get_drive(limits->before), get_drive(limits->after)) != 0;
-        g_autoptr(GError) failure = NULL;
 
-        if (set_numbers(limits, come, before, after, false, &failure) &&
-            set_groups(limits, limits->before, limits->after, &failure) &&
-            (!drive || set_drive(limits, limits->after, &failure)))
+        if (set_numbers(limits, come, before, after, false, error) &&
+            set_groups(limits, limits->before, limits->after, error) &&
+            (!drive || set_drive(limits, limits->after, error)))
                 return true;
-        move_back(limits, come, before, after, drive && !error_is(failure, ERROR_OPERATION_FAILED));
-        g_propagate_error(error, g_steal_pointer(&failure));
+        move_back(limits, come, before, after);
         return false;
 }
 
-static bool change(const struct limits *limits, const struct domain_disk *before,
-                   const struct domain_disk *disk, GError **error)
+/* Written down first: whoever finds the guest with some of it puts the rest back. */
+static bool change(struct limits *limits, const struct domain_disk *before, const struct domain_disk *disk,
+                   GError **error)
 {
         CLEANUP(device_list_free)
         struct device_list *come = plug_subtract_parts(limits->after, limits->before);
         CLEANUP(device_list_free) struct device_list *go = plug_subtract_parts(limits->before, limits->after);
         struct guest *guest = limits->guest;
         unsigned n = device_list_get_length(come);
+        g_autoptr(GError) failure = NULL;
 
-        if (!plug_make_parts(guest, come, n, limits->deadline, NULL, error))
+        plug_note_change(guest, &guest->status->limits, before->info.alias);
+        if (!plug_write_down(guest, NULL, error))
                 return false;
+        if (!plug_make_parts(guest, come, n, limits->deadline, NULL, &failure)) {
+                heed(limits, failure);
+                g_propagate_error(error, g_steal_pointer(&failure));
+                return false;
+        }
         if (!move(limits, come, before, disk, error)) {
                 lane_shield(guest->domain->base.lane);
                 plug_undo_parts(guest, come, n, limits->deadline);
@@ -267,6 +289,21 @@ static bool run(struct limits *limits, const struct domain_disk *before, const s
                change(limits, before, after, error);
 }
 
+/* What has come about is written down with its definition. */
+static void end(const struct limits *limits, bool ok)
+{
+        struct guest *guest = limits->guest;
+        g_autoptr(GError) failure = NULL;
+
+        if (limits->unsure && !ok) {
+                plug_settle_later(guest);
+        } else if (guest->status->limits) {
+                plug_note_change(guest, &guest->status->limits, NULL);
+                if (!ok && !plug_write_down(guest, NULL, &failure))
+                        log_gerror(LOG_LEVEL_ERROR, failure, "cannot write down the state of %s", guest->who);
+        }
+}
+
 bool plug_update_limits(struct guest *guest, unsigned index, bool complete, struct domain_def **live,
                         GError **error)
 {
@@ -278,6 +315,7 @@ bool plug_update_limits(struct guest *guest, unsigned index, bool complete, stru
 
         device_list_free(limits.before);
         device_list_free(limits.after);
+        end(&limits, ok);
         if (!ok) {
                 domain_def_unref(def);
                 return false;
@@ -285,4 +323,147 @@ bool plug_update_limits(struct guest *guest, unsigned index, bool complete, stru
         domain_def_unref(*live);
         *live = def;
         return true;
+}
+
+/* ---- as the definition says ---- */
+
+static bool ask(struct limits *limits, const char *command, json_t *arguments, json_t **answer)
+{
+        g_autoptr(GError) failure = NULL;
+
+        if (qmp_execute(limits->guest->qmp, command, arguments,
+                        plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), answer, &failure))
+                return true;
+        heed(limits, failure);
+        return false;
+}
+
+static bool is_node(const json_t *nodes, const json_t *arguments)
+{
+        const json_t *node, *name = json_object_get(arguments, "node-name");
+        size_t i;
+
+        json_array_foreach((json_t *)nodes, i, node)
+        {
+                if (json_equal(json_object_get(node, "node-name"), name))
+                        return true;
+        }
+        return false;
+}
+
+/* Of all disks, as others may be in a group that was to change. */
+static void restore_groups(struct limits *limits, const json_t *objects)
+{
+        const struct domain_devices *devices = &get_def(limits->guest)->devices;
+
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                const struct domain_disk *disk = &devices->disks[i];
+                const struct domain_iotune *tune = device_has_throttle(disk) ? disk->iotune : NULL;
+
+                for (; tune; tune = tune->next) {
+                        g_autofree char *id = device_throttle_id(disk, tune);
+                        json_t *numbers = device_throttle_limits(tune, true), *object;
+
+                        if (plug_is_listed(objects, id)) {
+                                set_limits(limits, id, numbers, NULL);
+                                continue;
+                        }
+                        object = device_object("throttle-group", id);
+                        json_object_set_new(object, "limits", numbers);
+                        say(limits, "object-add", object, NULL);
+                }
+        }
+}
+
+/* QEMU 7.2 aborts when a device is told the node that it has. */
+static void restore_drive(struct limits *limits)
+{
+        g_autofree char *path = get_drive_path(limits->before);
+        json_t *node = NULL;
+
+        if (ask(limits, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", "drive"), &node) &&
+            g_strcmp0(json_string_value(node), get_drive(limits->before)) != 0)
+                set_drive(limits, limits->before, NULL);
+        json_decref(node);
+}
+
+/* From the image upwards. */
+static void restore_filters(struct limits *limits, const json_t *nodes)
+{
+        json_t *options = json_array();
+
+        for (unsigned i = 0; i < device_list_get_length(limits->before); i++) {
+                json_t *arguments = device_list_get(limits->before, i)->arguments;
+
+                if (!json_object_get(arguments, "throttle-group"))
+                        continue;
+                if (is_node(nodes, arguments))
+                        json_array_append(options, arguments);
+                else
+                        say(limits, "blockdev-add", json_incref(arguments), NULL);
+        }
+        if (json_array_size(options) > 0)
+                say(limits, "blockdev-reopen", json_pack("{s:O}", "options", options), NULL);
+        json_decref(options);
+}
+
+/* The filters of the disk that the definition does not name, those that others sit on in a later round. */
+static void remove_filters(struct limits *limits, const struct domain_disk *disk, const json_t *nodes)
+{
+        g_autofree char *prefix = device_throttle_prefix(disk->source.index);
+        const json_t *node;
+        unsigned removed;
+        size_t i;
+
+        do {
+                removed = 0;
+                json_array_foreach((json_t *)nodes, i, node)
+                {
+                        const struct device_part part = { .kind = DEVICE_BLOCKDEV,
+                                                          .arguments = (json_t *)node };
+                        const char *name = json_string_value(json_object_get(node, "node-name"));
+
+                        if (name && g_str_has_prefix(name, prefix) && !plug_find_part(limits->before, &part))
+                                removed += say(limits, "blockdev-del", json_pack("{s:s}", "node-name", name),
+                                               NULL);
+                }
+        } while (removed > 0);
+}
+
+static void remove_groups(struct limits *limits, const json_t *objects)
+{
+        const json_t *object;
+        size_t i;
+
+        json_array_foreach((json_t *)objects, i, object)
+        {
+                const char *id = json_string_value(json_object_get(object, "name"));
+                const char *type = json_string_value(json_object_get(object, "type"));
+
+                if (id && g_strcmp0(type, "child<throttle-group>") == 0 && !find_numbers(limits->guest, id))
+                        say(limits, "object-del", json_pack("{s:s}", "id", id), NULL);
+        }
+}
+
+bool plug_restore_limits(struct guest *guest, const struct qemu_caps *caps, const struct domain_disk *disk)
+{
+        CLEANUP(device_list_free) struct device_list *list = device_list_new();
+        struct limits limits = { .guest = guest, .deadline = plug_begin_call(), .before = list };
+        json_t *nodes = NULL, *objects = NULL;
+
+        if (!device_describe_made(list, get_def(guest), caps, DOMAIN_DEVICE_DISK, disk, NULL))
+                return true;
+        if (ask(&limits, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), &nodes) &&
+            ask(&limits, "qom-list", json_pack("{s:s}", "path", "/objects"), &objects)) {
+                log_notice("a change of the limits of disk '%s' of %s was cut short: they are put back",
+                           disk->target, guest->who);
+                restore_groups(&limits, objects);
+                restore_filters(&limits, nodes);
+                restore_drive(&limits);
+                remove_filters(&limits, disk, nodes);
+                remove_groups(&limits, objects);
+        }
+        json_decref(nodes);
+        json_decref(objects);
+        return !limits.unsure;
 }

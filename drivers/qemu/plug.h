@@ -43,7 +43,8 @@ void plug_resync(struct guest *guest, const json_t *peripherals);
 void plug_resync_forwards(struct guest *guest, const json_t *chardevs);
 
 /*
- * Of a guest whose last agent may have been killed: has the media in its drives that its definition names,
- * and nothing left of others.
+ * Of a guest whose last agent may have been killed, or whose QEMU has not answered all of a change in time
+ * (status.medium, status.limits): has the media in its drives and the limits of its disks that its definition
+ * names, and nothing left of others.
  */
-void plug_resync_media(struct guest *guest);
+void plug_resync_disks(struct guest *guest);

@@ -25,6 +25,8 @@
  *       <saved path='/saves/web' device='2049' inode='12'/>
  *       <made path='/images/web.qcow2' device='2049' inode='13'/>
  *       <astray><part kind='device' name='virtio-disk1'/></astray>
+ *       <medium>sata0-0-1</medium>
+ *       <limits>virtio-disk1</limits>
  *       <host-sleep/>
  *       <arrival>COOKIE</arrival>
  *       <departure destination='qemu+ssh://b/system' cookie='...' boot='...' flags='1' runs='yes'/>
@@ -294,6 +296,8 @@ char *status_format(const struct status *status)
                                        path, made->device, made->inode);
         }
         status_write_astray(text, status->astray);
+        add_text(text, "medium", status->medium);
+        add_text(text, "limits", status->limits);
         if (status->sleeps)
                 g_string_append(text, "  <host-sleep/>\n");
         add_text(text, "arrival", status->arrival);
@@ -644,6 +648,8 @@ struct status *status_parse(const char *text, GError **error)
             !read_made(root, status, error) || !status_read_astray(root, status, error) ||
             !read_departure(root, &status->departure, error))
                 return NULL;
+        status->medium = xml_child_text(root, "medium");
+        status->limits = xml_child_text(root, "limits");
         status->sleeps = xml_child(root, "host-sleep");
         status->arrival = xml_child_text(root, "arrival");
         status->fake_reboot = xml_child(root, "fake-reboot");

@@ -169,6 +169,8 @@ void status_free(struct status *status)
         g_ptr_array_unref(status->ips);
         g_ptr_array_unref(status->made);
         g_ptr_array_unref(status->astray);
+        g_free(status->medium);
+        g_free(status->limits);
         g_free(status->name);
         g_free(status->owner);
         g_free(status->monitor);

@@ -172,8 +172,11 @@ struct status {
         struct {
                 char *path; /* owned; NULL: none */
                 uint64_t device, inode;
-        } saved;     /* the file that gets that name is what the guest goes on from: it must not by itself */
-        bool sleeps; /* paused for the host's sleep */
+        } saved;      /* the file that gets that name is what the guest goes on from: it must not by itself */
+        char *medium; /* owned; alias of the drive whose medium is being changed, or was by a call that has
+                         failed and of which QEMU may do the rest yet; NULL: none */
+        char *limits; /* owned; the same of a disk whose limits are */
+        bool sleeps;  /* paused for the host's sleep */
         char *arrival; /* owned; the cookie of a guest that comes, or came, from another host; NULL: none */
         struct domain_departure_note departure; /* it may run on another host; cookie NULL: no */
         bool fake_reboot;                       /* the next shutdown of the guest is a reboot */

@@ -334,11 +334,23 @@ static void copy_member(const char *line, const char *key, char *value, size_t s
 
 static bool is_plugging(const char *command)
 {
-        static const char *const commands[] = { "\"blockdev-add\"",   "\"netdev_add\"",     "\"device_add\"",
-                                                "\"device_del\"",     "\"blockdev-del\"",   "\"netdev_del\"",
-                                                "\"object-add\"",     "\"object-del\"",     "\"getfd\"",
-                                                "\"chardev-add\"",    "\"chardev-remove\"", "\"qom-set\"",
-                                                "\"blockdev-reopen\"" };
+        static const char *const commands[] = { "\"blockdev-add\"",
+                                                "\"netdev_add\"",
+                                                "\"device_add\"",
+                                                "\"device_del\"",
+                                                "\"blockdev-del\"",
+                                                "\"netdev_del\"",
+                                                "\"object-add\"",
+                                                "\"object-del\"",
+                                                "\"getfd\"",
+                                                "\"chardev-add\"",
+                                                "\"chardev-remove\"",
+                                                "\"qom-set\"",
+                                                "\"blockdev-reopen\"",
+                                                "\"blockdev-open-tray\"",
+                                                "\"blockdev-remove-medium\"",
+                                                "\"blockdev-insert-medium\"",
+                                                "\"blockdev-close-tray\"" };
 
         for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
                 if (strcmp(command, commands[i]) == 0)

@@ -133,6 +133,8 @@ START_TEST(a_guest_that_moves)
 
         status->phase = STATUS_INCOMING;
         status->arrival = g_strdup("some:cookie");
+        status->medium = g_strdup("ua-cd");
+        status->limits = g_strdup("ua-disk");
         status->departure = (struct domain_departure_note){ g_strdup("qemu+ssh://b/system?a&b"),
                                                             g_strdup("its<cookie"),
                                                             g_strdup("boot"),
@@ -144,6 +146,8 @@ START_TEST(a_guest_that_moves)
         ck_assert_ptr_nonnull(back);
         ck_assert_int_eq(back->phase, STATUS_INCOMING);
         ck_assert_str_eq(back->arrival, "some:cookie");
+        ck_assert_str_eq(back->medium, "ua-cd");
+        ck_assert_str_eq(back->limits, "ua-disk");
         ck_assert_str_eq(back->departure.destination, "qemu+ssh://b/system?a&b");
         ck_assert_str_eq(back->departure.cookie, "its<cookie");
         ck_assert_str_eq(back->departure.boot, "boot");
