@@ -7,6 +7,8 @@
 #include "drivers/domain/hardware-xml.h"
 #include "interfaces/virtual-port-xml.h"
 
+#include <inttypes.h>
+
 static xmlNode *devices_of(struct domain_edit *edit)
 {
         return xml_child(domain_edit_root(edit), "devices");
@@ -297,6 +299,14 @@ void domain_edit_set_memory_requested(struct domain_edit *edit, const char *alia
 void domain_edit_set_memory_taken(struct domain_edit *edit, const char *alias, uint64_t kib)
 {
         set_memory_size(edit, alias, "current", kib);
+}
+
+void domain_edit_set_memory_base(struct domain_edit *edit, const char *alias, uint64_t base)
+{
+        xmlNode *memory = find_device(edit, alias, "memory");
+
+        if (memory)
+                xml_set_attr_format(hardware_child(memory, "address"), "base", "0x%" PRIx64, base);
 }
 
 void domain_edit_set_vsock_cid(struct domain_edit *edit, uint32_t cid)

@@ -176,6 +176,8 @@ void domain_edit_set_graphics_socket(struct domain_edit *edit, unsigned index, u
 /* Of a virtio-mem device, in KiB: what the guest is to have of it, and what it has taken. */
 void domain_edit_set_memory_requested(struct domain_edit *edit, const char *alias, uint64_t kib);
 void domain_edit_set_memory_taken(struct domain_edit *edit, const char *alias, uint64_t kib);
+/* Where the guest has the memory device in a slot: its first byte. */
+void domain_edit_set_memory_base(struct domain_edit *edit, const char *alias, uint64_t base);
 void domain_edit_set_pstore_path(struct domain_edit *edit, const char *path);
 void domain_edit_set_vsock_cid(struct domain_edit *edit, uint32_t cid);
 /* Takes a device out that the guest is to start without. */

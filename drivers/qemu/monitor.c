@@ -11,6 +11,7 @@
 #include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/guest-job.h"
 #include "drivers/qemu/guest-rx.h"
+#include "drivers/qemu/memory-bases.h"
 #include "drivers/qemu/monitor-graphics.h"
 #include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/plug.h"
@@ -438,6 +439,18 @@ static void set_channels(struct guest *guest, const json_t *chardevs)
         }
 }
 
+/* Of a guest that an earlier agent started. */
+static void set_bases(struct guest *guest)
+{
+        const struct domain_def *def = monitor_get_def(guest);
+        struct domain_edit *edit = memory_has_slots(def) ? domain_edit_new(def, NULL) : NULL;
+
+        if (edit && memory_ask_bases(guest->qmp, edit, def))
+                monitor_commit(guest, edit);
+        else if (edit)
+                domain_edit_free(edit);
+}
+
 /* Jobs and the migration; what is not known yet is asked for again by whoever waits for it. */
 static void resync_work(struct guest *guest, uint64_t jobs_id, uint64_t migration_id, lane_deadline deadline)
 {
@@ -481,6 +494,7 @@ bool monitor_resync(struct guest *guest, GError **error)
                 set_balloon(guest, answer);
                 json_decref(answer);
         }
+        set_bases(guest);
         if (!qmp_receive(guest->qmp, status, deadline, &answer, error)) {
                 qmp_heed_late(guest->qmp, status);
                 qmp_forget(guest->qmp, jobs);

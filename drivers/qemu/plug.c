@@ -9,6 +9,7 @@
 #include "drivers/qemu/device-rows.h"
 #include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/launch.h"
+#include "drivers/qemu/memory-bases.h"
 #include "drivers/qemu/plug-private.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/reservations.h"
@@ -260,18 +261,22 @@ static bool plug_devices(struct plug *plug, GError **error)
         return true;
 }
 
-/* What the guest has come to, with the terminal of what was plugged in last. NULL with an error. */
+/* What the guest has come to, with what QEMU has found for what was plugged in last: a terminal, a place.
+ * NULL with an error. */
 static struct domain_def *finish(const struct plug *plug, GError **error)
 {
+        const struct domain_edit_device *last = get_device(plug, plug->devices->len - 1);
         struct domain_edit *edit;
 
-        if (!plug->terminal)
+        if (!plug->terminal && last->kind != DOMAIN_DEVICE_MEMORY)
                 return domain_def_ref(plug->def);
         edit = domain_edit_new(plug->def, error);
         if (!edit)
                 return NULL;
-        domain_edit_set_pty(edit, alias_at(plug->def, get_device(plug, plug->devices->len - 1)),
-                            plug->terminal);
+        if (plug->terminal)
+                domain_edit_set_pty(edit, alias_at(plug->def, last), plug->terminal);
+        if (last->kind == DOMAIN_DEVICE_MEMORY)
+                memory_ask_bases(plug->guest->qmp, edit, plug->def);
         return domain_edit_commit(edit, error);
 }
 

@@ -23,6 +23,7 @@
 #include "drivers/qemu/depart.h"
 #include "drivers/qemu/guest-log.h"
 #include "drivers/qemu/launch.h"
+#include "drivers/qemu/memory-bases.h"
 #include "drivers/qemu/migration.h"
 #include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/reservations.h"
@@ -351,9 +352,10 @@ static bool has_channels(const struct domain_def *def)
         return false;
 }
 
-/* What only the emulator knows: where its terminals are (0: it has none), and what the balloon leaves. */
+/* What only the emulator knows: where its terminals and memory devices are, and what the balloon leaves. */
 static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id, GError **error)
 {
+        bool has_slots = memory_has_slots(start->def);
         struct qmp *qmp = start->guest->qmp;
         json_t *chardevs = NULL, *balloon = NULL;
         uint64_t kib = start->def->memory_kib;
@@ -365,13 +367,15 @@ static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id
         json_decref(balloon);
         if (chardevs_id && !qmp_receive(qmp, chardevs_id, start->deadline, &chardevs, error))
                 return false;
-        if (!chardevs && kib == start->def->current_memory_kib && !has_channels(start->def))
+        if (!chardevs && kib == start->def->current_memory_kib && !has_channels(start->def) && !has_slots)
                 return true;
         edit = domain_edit_new(start->def, error);
         if (edit)
                 set_terminals(edit, chardevs);
         if (edit)
                 set_channels(edit, start->def);
+        if (edit && has_slots)
+                memory_ask_bases(qmp, edit, start->def);
         if (edit && kib > 0)
                 domain_edit_set_current_memory(edit, kib);
         json_decref(chardevs);

@@ -493,6 +493,48 @@ START_TEST(test_comes_back)
 }
 END_TEST
 
+/* ---- where memory is ---- */
+
+#define ROOM                                                                                                 \
+        "<domain type='%s'><name>fault-logged-bases</name><maxMemory slots='8' unit='MiB'>1024</maxMemory>"  \
+        "<memory unit='MiB'>64</memory><vcpu>1</vcpu><os><type machine='q35'>hvm</type></os><features><acpi" \
+        "/></features><cpu><numa><cell id='0' cpus='0' memory='64' unit='MiB'/></numa></cpu><devices>"       \
+        "<emulator>%s</emulator><controller type='usb' model='none'/><memballoon model='none'/>" MEMORY(     \
+                "dimm", "") "</target></memory></devices></domain>"
+#define FIRST  "<address type='dimm' slot='0' base='0x100000000'/>"
+#define SECOND "<address type='dimm' slot='1' base='0x108000000'/>"
+
+static void expect_bases(const char *guest, unsigned restored)
+{
+        g_autofree char *xml = get_xml_of(guest, 0);
+
+        ck_assert_msg(strstr(xml, FIRST) && strstr(xml, SECOND), "%s", xml);
+        ck_assert_uint_eq(guest_count_told(harness, "bases", "\"addr\":4429185024"), restored);
+}
+
+/* A guest that is restored has its memory where it was, not where QEMU would put it first of all. */
+START_TEST(test_bases)
+{
+        g_autofree char *guest =
+                guest_start(client, g_strdup_printf(ROOM, guest_get_type(), g_getenv("VIRTBUS_FAKE_QEMU")));
+        g_autofree char *file = harness_path(harness, "saved"), *stored = NULL;
+
+        client_do(client, guest, DOMAIN_INTERFACE, "AttachDevice", "su",
+                  MEMORY("dimm", "") "</target></memory>", LIVE | CONFIG);
+        expect_bases(guest, 0);
+        /* As the guest shows it: its definition does not say where that has it. */
+        client_do(client, guest, DOMAIN_INTERFACE, "DetachDevice", "su",
+                  MEMORY("dimm", "") "</target>" SECOND "</memory>", CONFIG);
+        stored = get_xml_of(guest, 2);
+        ck_assert_msg(strstr(stored, "<address type='dimm' slot='0'/>") &&
+                              !strstr(stored, "type='dimm' slot='1'"),
+                      "%s", stored);
+        client_do(client, guest, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        client_do(client, QEMU_PATH, CONNECT_INTERFACE, "DomainRestore", "ssu", file, "", 0);
+        expect_bases(guest, 1);
+}
+END_TEST
+
 /* ---- watchdogs ---- */
 
 #define SLOTS                                                                                                \
@@ -567,6 +609,7 @@ int main(void)
         tcase_add_test(tcase, test_short);
         tcase_add_test(tcase, test_short_adopted);
         tcase_add_test(tcase, test_comes_back);
+        tcase_add_test(tcase, test_bases);
         tcase_add_test(tcase, test_watchdog);
         tcase_add_test(tcase, test_named);
         suite_add_tcase(suite, tcase);
