@@ -9,14 +9,10 @@
  */
 
 /*
- * For sh -c, "sh", folder: removes the folder, and the control groups that agents in it have noted for guests
- * which have been killed.
+ * Removes the folder, as far as it is of one file system, and the control groups that agents in it have noted
+ * for guests which have been killed. For the end of each case: no other program is asked.
  */
-#define GUARD_REMOVE                                                                                         \
-        "find \"$1\" -name status.xml -exec sed -n \"s|.*<cgroup path='\\([^']*\\)'/>.*|\\1|p\" {} + |"      \
-        "while read -r group; do for mount in /sys/fs/cgroup /sys/fs/cgroup/*; do"                           \
-        " [ ! -d \"$mount$group\" ] || rmdir \"$mount$group\"/*/ \"$mount$group\";"                          \
-        " done; done 2>/dev/null; exec rm -rf --one-file-system \"$1\""
+void guard_remove(const char *folder);
 
 /*
  * folder is a path that nobody else uses. The process ends with its parent from now on. Before it has

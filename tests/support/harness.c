@@ -444,13 +444,6 @@ char *harness_read_log(const struct harness *harness)
 /* --- the harness
  * -------------------------------------------------------------------------------------------- */
 
-static void remove_tree(const char *path)
-{
-        const char *argv[] = { "sh", "-c", GUARD_REMOVE, "sh", path, NULL };
-
-        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, NULL, NULL);
-}
-
 struct harness *harness_new_bus(void)
 {
         struct harness *harness = g_new0(struct harness, 1);
@@ -503,7 +496,7 @@ void harness_free(struct harness *harness)
                 ck_abort_msg("virtbusd ended with %s %d after SIGTERM",
                              WIFEXITED(status) ? "status" : "signal",
                              WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-        remove_tree(harness->root);
+        guard_remove(harness->root);
         g_free(harness->bus_config);
         g_ptr_array_unref(harness->options);
         g_strfreev(harness->environment);
@@ -642,6 +635,6 @@ int harness_main(Suite *suite)
         show_crashes();
         end_descendants();
         show_logs(root);
-        remove_tree(root);
+        guard_remove(root);
         return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }
