@@ -279,27 +279,6 @@ static bool update_policies(const struct guest *guest, unsigned index, struct do
 
 /* ---- found ---- */
 
-static bool is_of_chain(const struct domain_storage *storage, const char *path)
-{
-        for (; storage; storage = storage->backing) {
-                if (g_strcmp0(storage->path, path) == 0 ||
-                    (storage->data && g_strcmp0(storage->data->path, path) == 0))
-                        return true;
-        }
-        return false;
-}
-
-static bool has_files(const struct guest *guest, const char *alias, const struct domain_storage *chain)
-{
-        for (unsigned i = 0; i < guest->status->images->len; i++) {
-                const struct status_image *image = g_ptr_array_index(guest->status->images, i);
-
-                if (g_strcmp0(image->alias, alias) == 0 && (!chain || is_of_chain(chain, image->path)))
-                        return true;
-        }
-        return false;
-}
-
 static void note_tray(struct guest *guest, const char *alias, bool open)
 {
         struct domain_edit *edit = domain_edit_new(get_def(guest), NULL);
@@ -335,9 +314,28 @@ bool plug_restore_medium(struct guest *guest, const struct qemu_caps *caps, cons
         } else if (open != disk->tray_open) {
                 note_tray(guest, disk->info.alias, open);
         }
-        if (medium.unsure)
-                plug_note_change(guest, &guest->status->medium, disk->info.alias);
         return !medium.unsure;
+}
+
+static bool has_taken(const struct guest *guest, const char *alias)
+{
+        const struct status *status = guest->status;
+
+        for (unsigned i = 0; i < status->images->len; i++) {
+                if (g_strcmp0(((struct status_image *)g_ptr_array_index(status->images, i))->alias, alias) ==
+                    0)
+                        return true;
+        }
+        for (unsigned i = 0; i < status->labels->len; i++) {
+                if (g_strcmp0(((struct status_label *)g_ptr_array_index(status->labels, i))->alias, alias) ==
+                    0)
+                        return true;
+        }
+        for (unsigned i = 0; i < status->files->len; i++) {
+                if (g_strcmp0(((struct status_file *)g_ptr_array_index(status->files, i))->alias, alias) == 0)
+                        return true;
+        }
+        return false;
 }
 
 void plug_sort_media(struct guest *guest, const struct domain_disk *disk)
@@ -345,15 +343,12 @@ void plug_sort_media(struct guest *guest, const struct domain_disk *disk)
         const char *alias = disk->info.alias;
         g_autofree char *before = g_strconcat(alias, BEFORE, NULL);
 
-        if (!has_files(guest, alias, &disk->source) && has_files(guest, alias, NULL))
+        if (g_strcmp0(guest->status->medium, alias) == 0) {
                 guest_release_device(guest, alias);
-        if (!has_files(guest, before, NULL))
-                return;
-        if (has_files(guest, alias, NULL))
-                guest_release_device(guest, before);
-        else
                 rename_files(guest, before, alias);
-        guest->changed = true;
+        } else if (has_taken(guest, before)) {
+                guest_release_device(guest, before);
+        }
 }
 
 /* ---- whatever changes in a disk ---- */

@@ -113,7 +113,8 @@ bool plug_update_limits(struct guest *guest, unsigned index, bool complete, stru
    (query-block). False: QEMU has not answered, and may do it yet. */
 bool plug_restore_medium(struct guest *guest, const struct qemu_caps *caps, const struct domain_disk *disk,
                          const json_t *drive);
-/* Then, of what was taken for the old medium and for the new one, that which is not in goes back. */
+/* Then, of what was taken for the old medium and for the one that was to come (status.medium), that which is
+   not in goes back. */
 void plug_sort_media(struct guest *guest, const struct domain_disk *disk);
 /* plug-throttle.c: has the disk keep to the limits that the definition names. False likewise. */
 bool plug_restore_limits(struct guest *guest, const struct qemu_caps *caps, const struct domain_disk *disk);

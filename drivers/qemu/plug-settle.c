@@ -212,8 +212,6 @@ static bool settle_media(struct guest *guest, const struct qemu_caps *caps, cons
                 if (drive && !plug_restore_medium(guest, caps, disk, drive))
                         sure = false;
         }
-        if (sure)
-                plug_note_change(guest, &guest->status->medium, NULL);
         return sure;
 }
 
@@ -225,6 +223,7 @@ static void put_away(struct guest *guest)
                 if (get_drive(guest, i))
                         plug_sort_media(guest, get_drive(guest, i));
         }
+        plug_note_change(guest, &guest->status->medium, NULL);
 }
 
 void plug_resync_disks(struct guest *guest)

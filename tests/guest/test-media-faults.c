@@ -59,6 +59,7 @@ enum { N = G_N_ELEMENTS(changes), KINDS = G_N_ELEMENTS(kinds), COMMANDS_MAX = 8 
 struct scene {
         const struct change *change;
         char *script, *monitor, *path; /* owned */
+        char *status;                  /* owned; the path of its status document */
         char *xml, *before, *has;      /* owned; the new drive, the document before, and what QEMU had then */
         struct client_answer answer;
 };
@@ -122,6 +123,15 @@ static char *ask_qemu(const struct scene *scene)
         return g_string_free(answers, FALSE);
 }
 
+/* No change is open, and nothing is kept for a medium that was to come or to go. */
+static bool is_settled(const struct scene *scene)
+{
+        g_autofree char *text = NULL;
+
+        return g_file_get_contents(scene->status, &text, NULL, NULL) && !strstr(text, "<medium>") &&
+               !strstr(text, "<limits>") && !strstr(text, "/before'");
+}
+
 static void scene_init(struct scene *scene, const struct change *change)
 {
         g_autofree char *script = g_strconcat(change->name, ".script", NULL);
@@ -141,6 +151,7 @@ static void scene_init(struct scene *scene, const struct change *change)
                                         "<arg value='unix:%s,server=on,wait=off'/></commandline></domain>",
                                         front[0], disks, scene->script, scene->monitor));
         scene->xml = put_files(DISK("cdrom", "@new.img", "sda", "sata", ""), change->name);
+        scene->status = guest_status_path(harness, client, scene->path);
         scene->before = get_xml(scene);
         scene->has = ask_qemu(scene);
 }
@@ -150,6 +161,7 @@ static void scene_clear(struct scene *scene)
         g_free(scene->script);
         g_free(scene->monitor);
         g_free(scene->path);
+        g_free(scene->status);
         g_free(scene->xml);
         g_free(scene->before);
         g_free(scene->has);
@@ -182,6 +194,8 @@ static bool has_changed(void *data)
         const struct scene *scene = data;
         g_autofree char *xml = get_xml(scene), *has = ask_qemu(scene);
 
+        if (!is_settled(scene))
+                return false;
         if (!scene->change->disk)
                 return strstr(xml, "new.img") && !strstr(xml, "old.img") && strstr(has, "new.img") &&
                        !strstr(has, "old.img") && !strstr(has, "\"tray_open\": true") &&
@@ -198,7 +212,7 @@ static bool is_as_before(void *data)
         const struct scene *scene = data;
         g_autofree char *xml = get_xml(scene), *has = ask_qemu(scene);
 
-        return strcmp(xml, scene->before) == 0 && strcmp(has, scene->has) == 0;
+        return is_settled(scene) && strcmp(xml, scene->before) == 0 && strcmp(has, scene->has) == 0;
 }
 
 static void expect_truth(struct scene *scene, bool changed)

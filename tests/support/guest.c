@@ -237,6 +237,14 @@ static char *read_line(int fd)
         return g_string_free(line, FALSE);
 }
 
+char *guest_status_path(const struct harness *harness, struct client *client, const char *path)
+{
+        g_autofree char *uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
+        g_autofree char *below = g_strdup_printf("run/qemu/%s/status.xml", uuid);
+
+        return harness_path(harness, below);
+}
+
 int guest_open_monitor(const char *socket_path)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };

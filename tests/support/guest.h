@@ -76,6 +76,8 @@ char *guest_start(struct client *client, char *xml);
 /* Calls the member of org.libvirt.Domain, without arguments or with flags; it has to succeed. */
 void guest_do(struct client *client, const char *path, const char *member);
 void guest_do_flags(struct client *client, const char *path, const char *member, unsigned flags);
+/* Where the agent writes down what it does to the guest. New string. */
+char *guest_status_path(const struct harness *harness, struct client *client, const char *path);
 /* A connection to a monitor of QEMU's, to be closed. */
 int guest_open_monitor(const char *socket_path);
 /* Gives a command there, and reads until a line has each of two texts. */
