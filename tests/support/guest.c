@@ -171,6 +171,8 @@ void guest_expect_vcpus(struct client *client, const char *path, const char *num
         ck_assert_str_eq(told->str, numbers);
 }
 
+enum { CONSOLE_TAIL = 1500 };
+
 struct console {
         const char *path;
         const char *text;
@@ -187,9 +189,16 @@ static bool console_has(void *data)
 void guest_wait_console(const char *console, const char *text)
 {
         struct console wanted = { console, text };
-        g_autofree char *what = g_strdup_printf("the guest prints '%s'", text);
+        g_autofree char *said = NULL;
+        size_t length = 0;
 
-        harness_wait_until(console_has, &wanted, what);
+        if (harness_wait(console_has, &wanted))
+                return;
+        if (!g_file_get_contents(console, &said, &length, NULL))
+                ck_abort_msg("waited in vain until the guest prints '%s', and there is no '%s'", text,
+                             console);
+        ck_abort_msg("waited in vain until the guest prints '%s'; the last that it has printed is:\n%s", text,
+                     said + (length > CONSOLE_TAIL ? length - CONSOLE_TAIL : 0));
 }
 
 unsigned guest_check_count(const char *text)

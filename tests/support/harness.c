@@ -158,17 +158,24 @@ void harness_wait_gone(pid_t pid)
         harness_wait_until(is_gone, &pid, what);
 }
 
-void harness_wait_until(bool (*condition)(void *data), void *data, const char *what)
+bool harness_wait(bool (*condition)(void *data), void *data)
 {
         int64_t deadline_us = g_get_monotonic_time() + CLIENT_DEADLINE_US;
         unsigned pause_us = 1000;
 
         while (!condition(data)) {
                 if (g_get_monotonic_time() > deadline_us)
-                        ck_abort_msg("waited in vain until %s", what);
+                        return false;
                 g_usleep(pause_us);
                 pause_us = MIN(pause_us * 2, 50000);
         }
+        return true;
+}
+
+void harness_wait_until(bool (*condition)(void *data), void *data, const char *what)
+{
+        if (!harness_wait(condition, data))
+                ck_abort_msg("waited in vain until %s", what);
 }
 
 static void kill_all(GArray *pids)

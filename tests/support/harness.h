@@ -103,3 +103,5 @@ void harness_wait_gone(pid_t pid);
 
 /* Waits with growing pauses until the condition holds; only for what no event announces. */
 void harness_wait_until(bool (*condition)(void *data), void *data, const char *what);
+/* The same; false when that was in vain. */
+bool harness_wait(bool (*condition)(void *data), void *data);
