@@ -319,13 +319,17 @@ static void expect_stayed(struct scene *scene)
         sides_expect_counting(scene->console);
 }
 
-/* An agent that has just been started may not be through with what the one before has left. */
+/*
+ * An agent that has just been started may not be through with what the one before has left. Its guest pauses
+ * on the way: without KVM, QEMU 7.2 loses pages that a running guest writes behind a look at which ones
+ * have changed, and now and then its kernel does not survive that.
+ */
 static bool has_moved(void *data)
 {
         const struct scene *scene = data;
         g_autofree char *error =
                 client_try(here.client, scene->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri,
-                           1, "destination_xml", "s", scene->xml, LIVE | NON_SHARED_DISK);
+                           1, "destination_xml", "s", scene->xml, NON_SHARED_DISK);
 
         return !error;
 }
