@@ -487,8 +487,10 @@ static bool edit_detach(struct domain_edit *edit, const struct domain_def *def,
                 request->device = device;
         if (!found || side == DOMAIN_AFFECT_LIVE)
                 return true;
+        /* Of a machine that is not known, because its emulator has gone, nothing comes by itself. */
         taking = (struct taking_out){ edit, device.kind };
-        return request->domain->driver->ops->with_machine(request->domain, def, check_gone, &taking, error);
+        request->domain->driver->ops->with_machine(request->domain, def, check_gone, &taking, NULL);
+        return true;
 }
 
 /* What a device that has gone had of others goes back before anybody hears of it, and may want to have it. */

@@ -29,11 +29,14 @@ static unsigned count_normal(xmlDoc *doc, enum domain_device_kind kind, const st
 bool domain_edit_check_gone(struct domain_edit *edit, enum domain_device_kind kind,
                             const struct domain_machine *machine)
 {
-        g_autoptr(xmlDoc) before = xml_parse(edit->before->base.xml, NULL, NULL);
-        g_autoptr(xmlDoc) after = xmlCopyDoc(domain_doc_get_xml(edit->doc), 1);
-        unsigned left = count_normal(after, kind, machine);
+        g_autoptr(xmlDoc) before = NULL, after = xmlCopyDoc(domain_doc_get_xml(edit->doc), 1);
+        unsigned plain = after ? count(after, kind) : 0, left = count_normal(after, kind, machine);
 
-        if (left == 0 || left < count_normal(before, kind, machine))
+        if (left <= plain)
+                return true;
+        /* A definition that an earlier version has stored may not be normal. */
+        before = xml_parse(edit->before->base.xml, NULL, NULL);
+        if (left < count_normal(before, kind, machine))
                 return true;
         return error_set(
                 domain_edit_error(edit), ERROR_FROM_DOMAIN, ERROR_OPERATION_UNSUPPORTED,
