@@ -494,7 +494,8 @@ bool monitor_resync(struct guest *guest, GError **error)
                 set_balloon(guest, answer);
                 json_decref(answer);
         }
-        set_bases(guest);
+        if (guest->inherited)
+                set_bases(guest);
         if (!qmp_receive(guest->qmp, status, deadline, &answer, error)) {
                 qmp_heed_late(guest->qmp, status);
                 qmp_forget(guest->qmp, jobs);
