@@ -100,7 +100,7 @@ static bool is_id(const char *text)
 
 char *device_throttle_id(const struct domain_disk *disk, const struct domain_iotune *tune)
 {
-        return g_strconcat("throttle-", tune->group_name ? tune->group_name : disk->info.alias, NULL);
+        return g_strconcat(DEVICE_THROTTLE_PREFIX, tune->group_name ? tune->group_name : disk->info.alias, NULL);
 }
 
 #define FILTER_FORMAT "libvirt-%u-throttle"

@@ -157,7 +157,8 @@ char *device_reservations_id(const struct domain_disk *disk);
 
 /* Has the disk any? */
 bool device_has_throttle(const struct domain_disk *disk);
-/* The id of the throttle-group object that has those of them, one of disk's. New string. */
+#define DEVICE_THROTTLE_PREFIX "throttle-"
+/* The id, which begins so, of the throttle-group object that has those of them, one of disk's. New string. */
 char *device_throttle_id(const struct domain_disk *disk, const struct domain_iotune *tune);
 /* What the names of all filters of the image with that index begin with. New string. */
 char *device_throttle_prefix(unsigned index);

@@ -27,11 +27,6 @@ static const struct domain_def *get_def(const struct guest *guest)
         return domain_state_get_def(domain_get_current(guest->domain));
 }
 
-static bool is_drive(const struct domain_disk *disk)
-{
-        return disk->device == DOMAIN_DISK_CDROM || disk->device == DOMAIN_DISK_FLOPPY;
-}
-
 struct medium {
         struct guest *guest;            /* borrowed */
         const struct domain_disk *disk; /* borrowed; as it was */
@@ -94,16 +89,10 @@ static const char *get_node(const struct device_list *list)
 /* Of its drive. What QEMU does not answer it may do yet. */
 static bool say(struct medium *medium, const char *command, json_t *arguments, GError **error)
 {
-        g_autoptr(GError) failure = NULL;
-
         device_set_string(arguments, "id", medium->disk->info.alias);
-        if (qmp_execute(medium->guest->qmp, command, arguments,
-                        plug_get_timeout(medium->deadline, QMP_TIMEOUT_JOB_MS), NULL, &failure))
-                return true;
-        medium->unsure |=
-                error_is(failure, ERROR_OPERATION_TIMEOUT) || error_is(failure, ERROR_OPERATION_ABORTED);
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return false;
+        return plug_tell(medium->guest, command, arguments,
+                         plug_get_timeout(medium->deadline, QMP_TIMEOUT_JOB_MS), NULL, &medium->unsure,
+                         error);
 }
 
 /* node NULL: none. */
@@ -389,7 +378,7 @@ bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_u
                 return plug_update_limits(guest, index, update->limits, live, error);
         if (plug_differs_by(get_def(guest), *live, leave_out_policies, disk->info.alias))
                 return update_policies(guest, index, live, error);
-        if (is_drive(disk) && plug_differs_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
+        if (plug_is_drive(disk) && plug_differs_by(get_def(guest), *live, leave_out_medium, disk->info.alias))
                 return update_medium(guest, index, update, live, error);
         return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
                          "of disk '%s' only a medium that can be taken out, its startupPolicy and snapshot, "

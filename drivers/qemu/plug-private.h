@@ -119,7 +119,18 @@ void plug_sort_media(struct guest *guest, const struct domain_disk *disk);
 /* plug-throttle.c: has the disk keep to the limits that the definition names. False likewise. */
 bool plug_restore_limits(struct guest *guest, const struct qemu_caps *caps, const struct domain_disk *disk);
 
-/* plug-settle.c: which: &guest->status->medium or limits; alias: of the disk; NULL: none is being changed. */
+/* Whose medium can change while the guest runs. */
+static inline bool plug_is_drive(const struct domain_disk *disk)
+{
+        return disk->device == DOMAIN_DISK_CDROM || disk->device == DOMAIN_DISK_FLOPPY;
+}
+
+/* plug-settle.c: has a command failed so that QEMU, which did not answer, may do it yet? */
+bool plug_is_unsure(const GError *failure);
+/* qmp_execute(); *unsure becomes true if it has. */
+bool plug_tell(struct guest *guest, const char *command, json_t *arguments, unsigned timeout_ms,
+               json_t **answer, bool *unsure, GError **error);
+/* which: &guest->status->medium or limits; alias: of the disk; NULL: none is being changed. */
 void plug_note_change(struct guest *guest, char **which, const char *alias);
 /*
  * What a call leaves unsettled that has failed is settled when QEMU has done all that it was told, whether or

@@ -22,9 +22,23 @@ static const struct domain_def *get_def(const struct guest *guest)
         return domain_state_get_def(domain_get_current(guest->domain));
 }
 
-static bool is_drive(const struct domain_disk *disk)
+/* ---- what is being changed ---- */
+
+bool plug_is_unsure(const GError *failure)
 {
-        return disk->device == DOMAIN_DISK_CDROM || disk->device == DOMAIN_DISK_FLOPPY;
+        return error_is(failure, ERROR_OPERATION_TIMEOUT) || error_is(failure, ERROR_OPERATION_ABORTED);
+}
+
+bool plug_tell(struct guest *guest, const char *command, json_t *arguments, unsigned timeout_ms,
+               json_t **answer, bool *unsure, GError **error)
+{
+        g_autoptr(GError) failure = NULL;
+
+        if (qmp_execute(guest->qmp, command, arguments, timeout_ms, answer, &failure))
+                return true;
+        *unsure |= plug_is_unsure(failure);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
 }
 
 void plug_note_change(struct guest *guest, char **which, const char *alias)
@@ -139,7 +153,7 @@ static void remove_limits(struct guest *guest)
                 const struct domain_disk *disk = &def->devices.disks[i];
                 const struct domain_iotune *tune = disk->iotune;
 
-                for (; is_drive(disk) && !disk->source.index && tune; tune = tune->next) {
+                for (; plug_is_drive(disk) && !disk->source.index && tune; tune = tune->next) {
                         g_autofree char *id = device_throttle_id(disk, tune);
 
                         run_quietly(guest, "object-del", "id", id);
@@ -168,7 +182,7 @@ static const struct domain_disk *get_drive(const struct guest *guest, unsigned i
 {
         const struct domain_disk *disk = &get_def(guest)->devices.disks[i];
 
-        return is_drive(disk) ? disk : NULL;
+        return plug_is_drive(disk) ? disk : NULL;
 }
 
 /*

@@ -57,23 +57,11 @@ struct limits {
         bool unsure;                        /* something was not answered, and QEMU may do it yet */
 };
 
-static void heed(struct limits *limits, const GError *failure)
-{
-        limits->unsure |=
-                error_is(failure, ERROR_OPERATION_TIMEOUT) || error_is(failure, ERROR_OPERATION_ABORTED);
-}
-
 /* arguments is taken. */
 static bool say(struct limits *limits, const char *command, json_t *arguments, GError **error)
 {
-        g_autoptr(GError) failure = NULL;
-
-        if (qmp_execute(limits->guest->qmp, command, arguments,
-                        plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, &failure))
-                return true;
-        heed(limits, failure);
-        g_propagate_error(error, g_steal_pointer(&failure));
-        return false;
+        return plug_tell(limits->guest, command, arguments,
+                         plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, &limits->unsure, error);
 }
 
 static const json_t *last_arguments(const struct device_list *list)
@@ -263,7 +251,7 @@ static bool change(struct limits *limits, const struct domain_disk *before, cons
         if (!plug_write_down(guest, NULL, error))
                 return false;
         if (!plug_make_parts(guest, come, n, limits->deadline, NULL, &failure)) {
-                heed(limits, failure);
+                limits->unsure |= plug_is_unsure(failure);
                 g_propagate_error(error, g_steal_pointer(&failure));
                 return false;
         }
@@ -329,13 +317,8 @@ bool plug_update_limits(struct guest *guest, unsigned index, bool complete, stru
 
 static bool ask(struct limits *limits, const char *command, json_t *arguments, json_t **answer)
 {
-        g_autoptr(GError) failure = NULL;
-
-        if (qmp_execute(limits->guest->qmp, command, arguments,
-                        plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), answer, &failure))
-                return true;
-        heed(limits, failure);
-        return false;
+        return plug_tell(limits->guest, command, arguments,
+                         plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), answer, &limits->unsure, NULL);
 }
 
 static bool is_node(const json_t *nodes, const json_t *arguments)
@@ -430,6 +413,7 @@ static void remove_filters(struct limits *limits, const struct domain_disk *disk
         } while (removed > 0);
 }
 
+/* Those are the user's own (<qemu:commandline>) whose names do not begin as ours do. */
 static void remove_groups(struct limits *limits, const json_t *objects)
 {
         const json_t *object;
@@ -440,7 +424,8 @@ static void remove_groups(struct limits *limits, const json_t *objects)
                 const char *id = json_string_value(json_object_get(object, "name"));
                 const char *type = json_string_value(json_object_get(object, "type"));
 
-                if (id && g_strcmp0(type, "child<throttle-group>") == 0 && !find_numbers(limits->guest, id))
+                if (id && g_str_has_prefix(id, DEVICE_THROTTLE_PREFIX) &&
+                    g_strcmp0(type, "child<throttle-group>") == 0 && !find_numbers(limits->guest, id))
                         say(limits, "object-del", json_pack("{s:s}", "id", id), NULL);
         }
 }
