@@ -148,7 +148,8 @@ static void scene_init(struct scene *scene, const struct change *change)
                 client, g_strdup_printf("%s%s</devices><commandline "
                                         "xmlns='http://libvirt.org/schemas/domain/qemu/1.0'>"
                                         "<arg value='-D'/><arg value='%s'/><arg value='-qmp'/>"
-                                        "<arg value='unix:%s,server=on,wait=off'/></commandline></domain>",
+                                        "<arg value='unix:%s,server=on,wait=off'/><arg value='-object'/>"
+                                        "<arg value='throttle-group,id=own'/></commandline></domain>",
                                         front[0], disks, scene->script, scene->monitor));
         scene->xml = put_files(DISK("cdrom", "@new.img", "sda", "sata", ""), change->name);
         scene->status = guest_status_path(harness, client, scene->path);

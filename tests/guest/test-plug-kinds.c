@@ -493,6 +493,29 @@ START_TEST(test_comes_back)
 }
 END_TEST
 
+/* Nobody knows what a machine brings along whose emulator is not there any more. */
+START_TEST(test_emulator_has_gone)
+{
+        g_autofree char *file = harness_path(harness, "emulator"), *image = fill_in("@DIR@/a.img");
+        g_autofree char *real = g_find_program_in_path("qemu-system-x86_64"), *guest = NULL, *after = NULL;
+        g_autofree char *text = g_strdup_printf("#!/bin/sh\nexec %s \"$@\"\n", real);
+
+        ck_assert(g_file_set_contents(file, text, -1, NULL));
+        ck_assert_int_eq(chmod(file, 0755), 0);
+        guest = guest_define(
+                client, g_strdup_printf("<domain type='%s'><name>gone</name><memory unit='MiB'>64</memory>"
+                                        "<os><type machine='q35'>hvm</type></os><devices><emulator>%s"
+                                        "</emulator><disk type='file'><source file='%s'/>"
+                                        "<target dev='vda' bus='virtio'/></disk></devices></domain>",
+                                        guest_get_type(), file, image));
+        ck_assert_int_eq(unlink(file), 0);
+        client_do(client, guest, DOMAIN_INTERFACE, "DetachDevice", "su",
+                  "<disk type='file'><target dev='vda'/></disk>", CONFIG);
+        after = get_xml_of(guest, 2);
+        ck_assert_ptr_null(strstr(after, "<disk"));
+}
+END_TEST
+
 /* ---- where memory is ---- */
 
 #define ROOM                                                                                                 \
@@ -532,6 +555,36 @@ START_TEST(test_bases)
         client_do(client, guest, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
         client_do(client, QEMU_PATH, CONNECT_INTERFACE, "DomainRestore", "ssu", file, "", 0);
         expect_bases(guest, 1);
+}
+END_TEST
+
+static bool knows_bases(void *data)
+{
+        g_autofree char *xml = get_xml_of(data, 0);
+
+        return strstr(xml, FIRST) && strstr(xml, SECOND);
+}
+
+/* An agent that did not write down where they are has started it. */
+START_TEST(test_bases_are_found)
+{
+        g_autofree char *real = g_find_program_in_path("qemu-system-x86_64");
+        g_autofree char *guest = guest_start(client, g_strdup_printf(ROOM, guest_get_type(), real));
+        g_autofree char *status = guest_status_path(harness, client, guest), *text = NULL;
+        GString *without;
+
+        client_do(client, guest, DOMAIN_INTERFACE, "AttachDevice", "su",
+                  MEMORY("dimm", "") "</target></memory>", LIVE);
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+        ck_assert(g_file_get_contents(status, &text, NULL, NULL));
+        without = g_string_new(text);
+        ck_assert_uint_eq(g_string_replace(without, " base='0x100000000'", "", 0), 1);
+        ck_assert_uint_eq(g_string_replace(without, " base='0x108000000'", "", 0), 1);
+        ck_assert(g_file_set_contents(status, without->str, -1, NULL));
+        g_string_free(without, TRUE);
+        harness_start_agent(harness);
+        harness_wait_until(knows_bases, guest, "the agent has asked where the memory is");
 }
 END_TEST
 
@@ -609,7 +662,9 @@ int main(void)
         tcase_add_test(tcase, test_short);
         tcase_add_test(tcase, test_short_adopted);
         tcase_add_test(tcase, test_comes_back);
+        tcase_add_test(tcase, test_emulator_has_gone);
         tcase_add_test(tcase, test_bases);
+        tcase_add_test(tcase, test_bases_are_found);
         tcase_add_test(tcase, test_watchdog);
         tcase_add_test(tcase, test_named);
         suite_add_tcase(suite, tcase);
