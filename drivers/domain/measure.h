@@ -15,7 +15,7 @@ struct link_counters;
 struct domain_vcpu_stats {
         unsigned number;
         uint64_t time_ns;
-        bool has_wait;
+        bool has_wait;    /* DOMAIN_MEASURE_WAITS, as what follows */
         uint64_t wait_ns; /* it could have run, and something else did (schedstats of the kernel) */
         bool has_delay;
         uint64_t delay_ns; /* it stood in a queue of the scheduler */
@@ -62,6 +62,7 @@ enum domain_measure_parts {
         DOMAIN_MEASURE_CPUS = 1 << 3,
         DOMAIN_MEASURE_AFFINITY = 1 << 4, /* of _VCPUS */
         DOMAIN_MEASURE_MONITORS = 1 << 5,
+        DOMAIN_MEASURE_WAITS = 1 << 6, /* of _VCPUS */
 };
 
 /* Of one of the host's CPUs. */

@@ -99,7 +99,9 @@ static const struct domain_modification rows[] = {
 /* Bounded by what documents can name. */
 static unsigned count_host_cpus(const struct domain *domain)
 {
-        return MIN(domain->driver->ops->count_cpus(domain->driver), (unsigned)DOMAIN_CPU_NUMBER_MAX);
+        unsigned count = domain->driver->ops->count_cpus(domain->driver);
+
+        return MIN(count, (unsigned)DOMAIN_CPU_NUMBER_MAX);
 }
 
 void domain_set_pin(struct domain *domain, enum domain_threads who, unsigned id, const GArray *cpus,

@@ -119,11 +119,22 @@ static void measure_affinity(pid_t thread, struct domain_vcpu_stats *vcpu)
         CPU_FREE(set);
 }
 
+static void measure_waits(int tasks, const char *thread, struct domain_vcpu_stats *vcpu)
+{
+        char path[64], text[4096];
+
+        g_snprintf(path, sizeof(path), "%s/schedstat", thread);
+        vcpu->has_delay = read_file(tasks, path, text, sizeof(text)) &&
+                          sscanf(text, "%*u %" SCNu64, &vcpu->delay_ns) == 1;
+        g_snprintf(path, sizeof(path), "%s/sched", thread);
+        vcpu->has_wait = read_file(tasks, path, text, sizeof(text)) && parse_wait(text, &vcpu->wait_ns);
+}
+
 static void measure_vcpu(int tasks, const char *thread, struct domain_measure *measure)
 {
         struct domain_vcpu_stats vcpu = { 0 };
         struct proc_stat stat;
-        char path[64], text[4096];
+        char path[64], text[1024];
 
         g_snprintf(path, sizeof(path), "%s/stat", thread);
         if (!read_file(tasks, path, text, sizeof(text)) || !parse_vcpu_name(text, &vcpu.number) ||
@@ -133,11 +144,8 @@ static void measure_vcpu(int tasks, const char *thread, struct domain_measure *m
         vcpu.cpu = stat.cpu;
         if (measure->parts & DOMAIN_MEASURE_AFFINITY)
                 measure_affinity((pid_t)g_ascii_strtoll(thread, NULL, 10), &vcpu);
-        g_snprintf(path, sizeof(path), "%s/schedstat", thread);
-        vcpu.has_delay = read_file(tasks, path, text, sizeof(text)) &&
-                         sscanf(text, "%*u %" SCNu64, &vcpu.delay_ns) == 1;
-        g_snprintf(path, sizeof(path), "%s/sched", thread);
-        vcpu.has_wait = read_file(tasks, path, text, sizeof(text)) && parse_wait(text, &vcpu.wait_ns);
+        if (measure->parts & DOMAIN_MEASURE_WAITS)
+                measure_waits(tasks, thread, &vcpu);
         g_array_append_val(measure->vcpus, vcpu);
 }
 

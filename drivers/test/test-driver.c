@@ -253,7 +253,9 @@ static void live_free(struct domain *domain)
 
 static unsigned count_cpus(struct domain_driver *driver)
 {
-        return MAX(host_count_cpus(driver->host), 1);
+        unsigned count = host_count_cpus(driver->host);
+
+        return MAX(count, 1);
 }
 
 static const struct domain_driver_ops test_ops = {
