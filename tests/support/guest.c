@@ -171,7 +171,7 @@ void guest_expect_vcpus(struct client *client, const char *path, const char *num
         ck_assert_str_eq(told->str, numbers);
 }
 
-enum { CONSOLE_TAIL = 1500 };
+enum { CONSOLE_TAIL = 8000 };
 
 struct console {
         const char *path;
@@ -186,19 +186,28 @@ static bool console_has(void *data)
         return g_file_get_contents(console->path, &text, NULL, NULL) && strstr(text, console->text);
 }
 
-void guest_wait_console(const char *console, const char *text)
+bool guest_try_console(const char *console, const char *text)
 {
         struct console wanted = { console, text };
+
+        return harness_wait(console_has, &wanted);
+}
+
+void guest_wait_console(const char *console, const char *text)
+{
         g_autofree char *said = NULL;
         size_t length = 0;
 
-        if (harness_wait(console_has, &wanted))
+        if (guest_try_console(console, text))
                 return;
         if (!g_file_get_contents(console, &said, &length, NULL))
                 ck_abort_msg("waited in vain until the guest prints '%s', and there is no '%s'", text,
                              console);
-        ck_abort_msg("waited in vain until the guest prints '%s'; the last that it has printed is:\n%s", text,
-                     said + (length > CONSOLE_TAIL ? length - CONSOLE_TAIL : 0));
+        /* More than the message of a case can hold. */
+        printf("--- the last that is in '%s':\n%s\n", console,
+               said + (length > CONSOLE_TAIL ? length - CONSOLE_TAIL : 0));
+        fflush(stdout);
+        ck_abort_msg("waited in vain until the guest prints '%s'", text);
 }
 
 unsigned guest_check_count(const char *text)

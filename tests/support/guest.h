@@ -62,7 +62,8 @@ unsigned guest_count_told(const struct harness *harness, const char *suffix, con
  * not translate each program anew; the others are work that takes an emulated processor most of a second.
  */
 #define GUEST_LINE                                                                                           \
-        "console=ttyS0 quiet no_timer_check norandmaps mitigations=off cryptomgr.notests virtbus.action="
+        "console=ttyS0 quiet no_timer_check norandmaps mitigations=off cryptomgr.notests "                   \
+        "sysrq_always_enabled virtbus.action="
 /*
  * The Linux guest: its serial console is written to the file `console`, and it does `action` (idle, watch,
  * count, write, sleep, poweroff, reboot, panic) once it has printed "virtbus-guest: ready" there.
@@ -98,5 +99,7 @@ void guest_expect_same_groups(pid_t emulator, pid_t process);
 
 /* Waits until the file contains the text. */
 void guest_wait_console(const char *console, const char *text);
+/* The same; false: it has not printed it, and the test goes on. */
+bool guest_try_console(const char *console, const char *text);
 /* "count 1", "count 2" ... in what a console has said: each number once and in order. The last whole one. */
 unsigned guest_check_count(const char *text);

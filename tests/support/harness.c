@@ -569,6 +569,28 @@ void harness_skip(const char *why)
 /* --- the test program
  * --------------------------------------------------------------------------------------- */
 
+static void show(const char *whose, const char *path, const char *const argv[])
+{
+        printf("--- %s log in %s\n", whose, path);
+        fflush(stdout);
+        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN, NULL,
+                     NULL, NULL, NULL, NULL, NULL);
+}
+
+/* What emulators have said, without their command lines. */
+static void show_logs_of_guests(const char *folder)
+{
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+                g_autofree char *path = g_build_filename(folder, name, NULL);
+                const char *argv[] = { "grep", "-v", "-m", "20", "^/", path, NULL };
+
+                show("a guest's", path, argv);
+        }
+}
+
 /* A folder is left only by a test that failed. */
 static void show_logs(const char *root)
 {
@@ -576,13 +598,12 @@ static void show_logs(const char *root)
         const char *name;
 
         while (dir && (name = g_dir_read_name(dir))) {
-                g_autofree char *path = g_build_filename(root, name, "agent.log", NULL);
+                g_autofree char *path = g_build_filename(root, name, "agent.log", NULL),
+                                *guests = g_build_filename(root, name, "log", "qemu", NULL);
                 const char *argv[] = { "tail", "-n", "100", path, NULL };
 
-                printf("--- virtbusd's log in %s\n", path);
-                fflush(stdout);
-                g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_CHILD_INHERITS_STDIN,
-                             NULL, NULL, NULL, NULL, NULL, NULL);
+                show("virtbusd's", path, argv);
+                show_logs_of_guests(guests);
         }
 }
 

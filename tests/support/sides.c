@@ -3,6 +3,7 @@
 #include "tests/support/sides.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -125,10 +126,42 @@ unsigned sides_check_count(const char *console)
         return guest_check_count(text);
 }
 
+/* SysRq and that key (codes of Linux): its kernel says something on its console. */
+static void press(const struct side *side, const char *path, unsigned key)
+{
+        enum { LEFTALT = 56, SYSRQ = 99 };
+        g_autofree char *error = client_try(side->client, path, DOMAIN_INTERFACE, "SendKey", "uuauu", 0, 0, 3,
+                                            LEFTALT, SYSRQ, key, 0);
+
+        printf("--- SysRq with %u: %s\n", key, error ? error : "sent");
+}
+
+/* A guest that does not go on is hung, or not where it should be, or its kernel has died: which? */
+static void tell_guests(const struct side *side, const char *name)
+{
+        enum { KEY_8 = 9, KEY_Q = 16, KEY_W = 17, KEY_L = 38 };
+        static const unsigned keys[] = { KEY_8, KEY_W, KEY_L, KEY_Q };
+        g_autoptr(sd_bus_message) reply =
+                client_call(side->client, QEMU_PATH, CONNECT_INTERFACE, "ListDomains", "u", 0);
+        const char *path;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "o"), 0);
+        while (sd_bus_message_read(reply, "o", &path) > 0) {
+                printf("--- %s: '%s' is in state %d\n", name, path, side_find_state(side, path));
+                for (unsigned i = 0; i < G_N_ELEMENTS(keys); i++)
+                        press(side, path, keys[i]);
+        }
+        fflush(stdout);
+}
+
 void sides_expect_counting(const char *console)
 {
         g_autofree char *wanted = g_strdup_printf("count %u\r", sides_check_count(console) + 3);
 
+        if (!guest_try_console(console, wanted)) {
+                tell_guests(&here, "here");
+                tell_guests(&there, "there");
+        }
         guest_wait_console(console, wanted);
         sides_check_count(console);
 }

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Another host that says nothing any more while a disk goes there: bounds end the wait, the guest goes on,
+ * and no other guest notices.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "tests/support/disk-scene.h"
+#include "tests/support/proxy.h"
+
+/* Where its disk goes by on its way: to the emulator, which listens at another address. */
+#define BY_HERE  "127.0.0.1:50221"
+#define LISTEN   "127.0.0.2"
+#define TO_THERE "tcp:" LISTEN ":50221"
+
+enum { LOOKS = 1 }; /* connections before the emulator's */
+
+struct silence {
+        struct scene scene;
+        struct proxy *proxy;
+        struct client_answer answer;
+};
+
+static void silence_init(struct silence *silence)
+{
+        scene_init(&silence->scene, "raw", NULL);
+        silence->proxy = proxy_new("tcp:" BY_HERE, TO_THERE);
+        silence->answer = (struct client_answer){ 0 };
+}
+
+static void silence_clear(struct silence *silence)
+{
+        proxy_free(silence->proxy);
+        scene_clear(&silence->scene);
+}
+
+static void send_by_proxy(struct silence *silence, unsigned speed, unsigned flags)
+{
+        const struct scene *scene = &silence->scene;
+
+        silence->answer = (struct client_answer){ 0 };
+        client_send(here.client, &silence->answer, scene->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
+                    there.uri, 5, "destination_xml", "s", scene->xml, "bandwidth", "t", (uint64_t)speed,
+                    "disks_uri", "s", "tcp:" BY_HERE, "migrate_uri", "s", "tcp:" LISTEN ":50222",
+                    "listen_address", "s", LISTEN, NON_SHARED_DISK | flags);
+}
+
+static bool is_silent(void *data)
+{
+        struct silence *silence = data;
+
+        return proxy_is_stalled(silence->proxy) || silence->answer.done;
+}
+
+static void wait_for_silence(struct silence *silence)
+{
+        harness_wait_until(is_silent, silence, "nothing of its disk is taken any more");
+        ck_assert_msg(!silence->answer.done, "%s", silence->answer.error);
+}
+
+/* The program that looks at it has a bound, and so has the emulator. */
+START_TEST(test_silent_at_first)
+{
+        struct silence silence;
+
+        silence_init(&silence);
+        proxy_stall(silence.proxy, 0, 0);
+        send_by_proxy(&silence, 100, LIVE);
+        scene_expect_failure(&silence.answer, "'qemu-img'");
+        scene_expect_stayed(&silence.scene);
+        proxy_cut(silence.proxy);
+        proxy_stall(silence.proxy, 2 * LOOKS, 0);
+        send_by_proxy(&silence, 100, LIVE);
+        scene_expect_failure(&silence.answer, "disk 'vda'");
+        ck_assert(proxy_is_stalled(silence.proxy));
+        scene_expect_stayed(&silence.scene);
+        silence_clear(&silence);
+}
+END_TEST
+
+/* It runs on, and nothing is left of it for the next one, although nobody hangs up. */
+START_TEST(test_silent_in_the_middle)
+{
+        struct silence silence;
+
+        silence_init(&silence);
+        proxy_stall(silence.proxy, LOOKS, 8 * MIB);
+        send_by_proxy(&silence, 100, LIVE);
+        wait_for_silence(&silence);
+        sides_expect_counting(silence.scene.console);
+        guest_do(here.client, silence.scene.path, "AbortJob");
+        scene_expect_failure(&silence.answer, "are not copied any further");
+        scene_expect_stayed(&silence.scene);
+        scene_migrate(&silence.scene, LIVE | NON_SHARED_DISK);
+        scene_expect_moved(&silence.scene, &here, &there);
+        scene_expect_end(&silence.scene, &there, silence.scene.to, "raw");
+        silence_clear(&silence);
+}
+END_TEST
+
+static bool is_moving(void *data)
+{
+        struct silence *silence = data;
+        g_autoptr(sd_bus_message) reply =
+                client_call(here.client, silence->scene.path, DOMAIN_INTERFACE, "GetJobInfo", NULL);
+        uint64_t numbers[11];
+        int type;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "(ittttttttttt)", &type, &numbers[0], &numbers[1],
+                                             &numbers[2], &numbers[3], &numbers[4], &numbers[5], &numbers[6],
+                                             &numbers[7], &numbers[8], &numbers[9], &numbers[10]),
+                         0);
+        return numbers[6] > 0 || silence->answer.done; /* memProcessed */
+}
+
+static void pause_and_go_on(const char *path)
+{
+        guest_do(here.client, path, "Suspend");
+        guest_do(here.client, path, "Resume");
+}
+
+/* All of its disk is there, and some of its memory: it stops, and cannot go. No other guest notices. */
+static void check_silence_at_the_end(unsigned flags)
+{
+        g_autofree char *other = NULL;
+        struct silence silence;
+
+        silence_init(&silence);
+        other = guest_start(here.client, guest_bare_xml("other", NULL));
+        send_by_proxy(&silence, 8, flags);
+        harness_wait_until(is_moving, &silence, "some of its memory has gone over");
+        proxy_stall(silence.proxy, LOOKS, 0);
+        wait_for_silence(&silence);
+        pause_and_go_on(other);
+        ck_assert(!silence.answer.done);
+        scene_expect_failure(&silence.answer, "are not taken by the other host any more");
+        pause_and_go_on(silence.scene.path);
+        guest_do_flags(here.client, other, "Destroy", 0);
+        scene_expect_stayed(&silence.scene);
+        silence_clear(&silence);
+}
+
+START_TEST(test_silent_at_last)
+{
+        check_silence_at_the_end(LIVE);
+}
+END_TEST
+
+START_TEST(test_silent_at_last_without_writes)
+{
+        check_silence_at_the_end(0);
+}
+END_TEST
+
+/* ---- in post-copy ---- */
+
+/* False: there is no post-copy, and the case is skipped. */
+static bool postcopy_init(struct silence *silence)
+{
+        struct scene *scene = &silence->scene;
+        g_autofree char *console = harness_path(here.harness, "console"),
+                        *xml = sides_make_postcopy_xml("linux", console);
+
+        if (!xml)
+                return false;
+        scene->console = g_steal_pointer(&console);
+        scene_init_with(scene, scene_replace(xml, "action=count", "action=record"), "raw", NULL);
+        silence->proxy = proxy_new("tcp:" BY_HERE, TO_THERE);
+        return true;
+}
+
+static void start_postcopy(struct silence *silence)
+{
+        harness_wait_until(is_moving, silence, "some of its memory has gone over");
+        ck_assert_msg(!silence->answer.done, "%s", silence->answer.error);
+        client_do(here.client, silence->scene.path, DOMAIN_INTERFACE, "MigrateStartPostCopy", "u", 0);
+}
+
+/* Whoever has the disk has it alone: the guest, once it runs. */
+static void expect_no_server(void)
+{
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(50221) };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        ck_assert_int_eq(inet_pton(AF_INET, LISTEN, &address.sin_addr), 1);
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), -1);
+        ck_assert_int_eq(errno, ECONNREFUSED);
+        close(fd);
+}
+
+/* It runs there before all of its memory is there, and with all of its disk. */
+START_TEST(test_before_its_memory)
+{
+        struct silence silence;
+
+        if (!postcopy_init(&silence))
+                return;
+        send_by_proxy(&silence, 8, LIVE | POSTCOPY);
+        start_postcopy(&silence);
+        client_wait_event(there.client, silence.scene.path, EVENT_RESUMED, RESUMED_POSTCOPY);
+        expect_no_server();
+        client_wait_event(there.client, silence.scene.path, EVENT_RESUMED, RESUMED_MIGRATED);
+        client_wait_answer(here.client, &silence.answer);
+        ck_assert_ptr_null(silence.answer.error);
+        scene_expect_moved(&silence.scene, &here, &there);
+        scene_expect_end(&silence.scene, &there, silence.scene.to, "raw");
+        silence_clear(&silence);
+}
+END_TEST
+
+/* Where it would have begun the other host is silent: it has not, so the guest goes on here. */
+START_TEST(test_silent_before_postcopy)
+{
+        struct silence silence;
+
+        if (!postcopy_init(&silence))
+                return;
+        send_by_proxy(&silence, 8, LIVE | POSTCOPY);
+        harness_wait_until(is_moving, &silence, "some of its memory has gone over");
+        proxy_stall(silence.proxy, LOOKS, 0);
+        start_postcopy(&silence);
+        scene_expect_failure(&silence.answer, "are not taken by the other host any more");
+        scene_expect_stayed(&silence.scene);
+        silence_clear(&silence);
+}
+END_TEST
+
+/* The agent after it finds a guest that waits for a word that nobody will say. */
+START_TEST(test_the_agent_dies_before_postcopy)
+{
+        struct silence silence;
+
+        if (!postcopy_init(&silence))
+                return;
+        send_by_proxy(&silence, 8, LIVE | POSTCOPY);
+        harness_wait_until(is_moving, &silence, "some of its memory has gone over");
+        proxy_stall(silence.proxy, LOOKS, 0);
+        start_postcopy(&silence);
+        wait_for_silence(&silence);
+        harness_end_agent(here.harness, SIGKILL);
+        proxy_cut(silence.proxy);
+        harness_start_agent(here.harness);
+        scene_expect_failure(&silence.answer, NULL);
+        scene_expect_stayed(&silence.scene);
+        silence_clear(&silence);
+}
+END_TEST
+
+int main(void)
+{
+        Suite *suite = suite_create("guest/migration-silence");
+        TCase *silence = tcase_create("silence"), *postcopy = tcase_create("postcopy");
+
+        tcase_set_timeout(silence, 600);
+        tcase_add_checked_fixture(silence, sides_set_up, sides_tear_down);
+        tcase_add_test(silence, test_silent_at_first);
+        tcase_add_test(silence, test_silent_in_the_middle);
+        tcase_add_test(silence, test_silent_at_last);
+        tcase_add_test(silence, test_silent_at_last_without_writes);
+        suite_add_tcase(suite, silence);
+        tcase_set_timeout(postcopy, 600);
+        tcase_add_checked_fixture(postcopy, sides_set_up, sides_tear_down);
+        tcase_add_test(postcopy, test_before_its_memory);
+        tcase_add_test(postcopy, test_silent_before_postcopy);
+        tcase_add_test(postcopy, test_the_agent_dies_before_postcopy);
+        suite_add_tcase(suite, postcopy);
+        return harness_main(suite);
+}
