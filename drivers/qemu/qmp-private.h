@@ -11,7 +11,7 @@
 /* A command that was sent and is not answered, or whose reply has not been fetched. */
 struct qmp_slot {
         uint64_t id;
-        unsigned tag;  /* its id on the wire; 0: it was never sent */
+        unsigned tag;  /* its id on the wire; 0: none, it is answered in its turn */
         char *command; /* owned */
         bool oob;      /* it was sent out of band */
         bool has_fd;

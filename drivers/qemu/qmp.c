@@ -22,8 +22,9 @@
 
 /*
  * Ids on the wire. QEMU reads its monitor a byte at a time, and each costs it a turn of its loop (some 3 us),
- * so they are short: two digits, of which the one that is due longest is taken again when nobody waits for
- * its reply any more.
+ * so only those have one who need it. What is in band is answered in the order sent (QMP specification,
+ * "Issuing Commands"); what is out of band may be answered before that, and has an id of two digits, of which
+ * the one that is due longest is taken again when nobody waits for its reply any more.
  */
 #define TAGS 99
 /* Of qmp_capabilities, and no other command's; see take_reply(). */
@@ -80,13 +81,13 @@ struct qmp_slot *qmp_find_slot(const struct qmp *qmp, uint64_t id, unsigned *pos
         return NULL;
 }
 
-/* The one whose reply has not come; NULL: there is none. */
+/* The one whose reply has not come, of those without a tag the first; NULL: there is none. */
 static struct qmp_slot *find_unanswered(const struct qmp *qmp, uint64_t tag, unsigned *position)
 {
         for (unsigned i = 0; i < qmp->slots->len; i++) {
                 struct qmp_slot *slot = g_ptr_array_index(qmp->slots, i);
 
-                if (slot->tag > 0 && slot->tag == tag && !slot->answered) {
+                if (slot->tag == tag && !slot->answered) {
                         *position = i;
                         return slot;
                 }
@@ -154,7 +155,9 @@ static void take_reply(struct qmp *qmp, struct qmp_message *message)
                 return;
         if (!slot) {
                 g_autofree char *what =
-                        g_strdup_printf("sent a reply to no command (id %" PRIu64 ")", message->id);
+                        message->id
+                                ? g_strdup_printf("sent a reply to no command (id %" PRIu64 ")", message->id)
+                                : g_strdup("sent a reply to no command");
 
                 set_broken(qmp, ERROR_INTERNAL_ERROR, what);
                 return;
@@ -263,7 +266,7 @@ bool qmp_progress(struct qmp *qmp)
 /* ---- sending ---- */
 
 /* NULL: it cannot be sent. */
-static struct qmp_slot *add_slot(struct qmp *qmp, const char *command)
+static struct qmp_slot *add_slot(struct qmp *qmp, const char *command, bool oob)
 {
         struct qmp_slot *slot;
 
@@ -273,9 +276,11 @@ static struct qmp_slot *add_slot(struct qmp *qmp, const char *command)
                 return NULL;
         slot = g_new0(struct qmp_slot, 1);
         slot->id = qmp->last_id;
-        slot->tag = choose_tag(qmp);
+        slot->oob = oob;
         if (qmp->last_id == 1)
                 slot->tag = HANDSHAKE_TAG;
+        else if (oob)
+                slot->tag = choose_tag(qmp);
         slot->command = g_strdup(command);
         g_ptr_array_add(qmp->slots, slot);
         return slot;
@@ -284,8 +289,8 @@ static struct qmp_slot *add_slot(struct qmp *qmp, const char *command)
 /* The line, with the arguments (taken); how: "execute" or "exec-oob". */
 static char *format_command(const struct qmp_slot *slot, const char *how, json_t *arguments, size_t *length)
 {
-        json_t *root = json_pack("{s:s, s:o*, s:I}", how, slot->command, "arguments", arguments, "id",
-                                 (json_int_t)slot->tag);
+        json_t *id = slot->tag ? json_integer(slot->tag) : NULL;
+        json_t *root = json_pack("{s:s, s:o*, s:o*}", how, slot->command, "arguments", arguments, "id", id);
         char *text;
 
         g_assert(root);
@@ -299,7 +304,7 @@ static char *format_command(const struct qmp_slot *slot, const char *how, json_t
 /* fd: of a command in band; -1: none. */
 static uint64_t send_command(struct qmp *qmp, const char *command, json_t *arguments, int fd, bool oob)
 {
-        struct qmp_slot *slot = add_slot(qmp, command);
+        struct qmp_slot *slot = add_slot(qmp, command, oob);
         size_t length;
         char *text;
 
@@ -311,7 +316,6 @@ static uint64_t send_command(struct qmp *qmp, const char *command, json_t *argum
         if (fd >= 0)
                 fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
         slot->has_fd = fd >= 0;
-        slot->oob = oob;
         text = format_command(slot, oob ? "exec-oob" : "execute", arguments, &length);
         if (oob)
                 qmp_output_push_oob(&qmp->output, text, length);

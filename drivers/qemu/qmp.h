@@ -3,7 +3,7 @@
 
 /*
  * A QMP client for one QEMU, owned by a lane: every function here is called in that lane. Commands are
- * queued, sent in one write as soon as somebody waits, and their replies found by id, so that a start can
+ * queued, sent in one write as soon as somebody waits, and answered in the order sent, so that a start can
  * pipeline all it has to say:
  *
  *     set = qmp_send(qmp, "set_password", args);

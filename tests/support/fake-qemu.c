@@ -26,6 +26,7 @@
 #endif
 
 #define LINE_MAX_BYTES (1024 * 1024)
+#define COMMANDS_MAX   256
 
 enum moment {
         AT_EXEC,    /* before anything */
@@ -44,6 +45,15 @@ struct stream {
         size_t length;
 };
 
+/*
+ * A command in band, which the agent sends without an id, and which is answered in its turn. QEMU gets it
+ * with one of ours, so that its answer is known.
+ */
+struct command {
+        char id[32];
+        char *answer; /* owned; NULL: it has not come */
+};
+
 struct fake {
         const struct fault *fault;
         const char *file; /* borrowed from the arguments; of -D, NULL: none */
@@ -53,6 +63,8 @@ struct fake {
         socklen_t address_length;
         struct stream agent;
         struct stream qemu;
+        struct command commands[COMMANDS_MAX];
+        unsigned n_commands, last_command;
         /* The agent may send several commands before the first answer: ids of the last of each, as JSON. */
         char cont_id[32];
         char stop_id[32];
@@ -68,7 +80,7 @@ struct fake {
 struct fault {
         const char *name;
         enum moment moment;
-        /* At AT_COMMAND: answers the command with this id, which is JSON text. At AT_EACH: the command. */
+        /* At AT_EACH: the command. */
         void (*act)(struct fake *fake, const char *id); /* NULL: the command is held or refused */
 };
 
@@ -193,9 +205,8 @@ static void fault_wrongid(struct fake *fake, const char *id)
 
 static void fault_types(struct fake *fake, const char *id)
 {
-        send_text(fake->agent.fd, "{\"return\": [[], \"x\", -1, null, {\"status\": 4}], \"id\": ");
-        send_text(fake->agent.fd, id);
-        send_text(fake->agent.fd, "}\r\n{\"event\": 12, \"data\": \"x\"}\r\n{\"event\": \"STOP\", \"data\": "
+        send_text(fake->agent.fd, "{\"return\": [[], \"x\", -1, null, {\"status\": 4}]}\r\n");
+        send_text(fake->agent.fd, "{\"event\": 12, \"data\": \"x\"}\r\n{\"event\": \"STOP\", \"data\": "
                                   "[]}\r\n[]\r\n7\r\n");
 }
 
@@ -203,8 +214,6 @@ static void fault_digits(struct fake *fake, const char *id)
 {
         send_text(fake->agent.fd, "{\"return\": ");
         send_repeated(fake->agent.fd, "7", 100000);
-        send_text(fake->agent.fd, ", \"id\": ");
-        send_text(fake->agent.fd, id);
         send_text(fake->agent.fd, "}\r\n");
 }
 
@@ -213,8 +222,6 @@ static void fault_deep(struct fake *fake, const char *id)
         send_text(fake->agent.fd, "{\"return\": ");
         send_repeated(fake->agent.fd, "[", 200000);
         send_repeated(fake->agent.fd, "]", 200000);
-        send_text(fake->agent.fd, ", \"id\": ");
-        send_text(fake->agent.fd, id);
         send_text(fake->agent.fd, "}\r\n");
 }
 
@@ -313,6 +320,93 @@ static void copy_member(const char *line, const char *key, char *value, size_t s
         length = *start == '"' ? strcspn(start + 1, "\"") + 2 : strcspn(start, ",} \r\n");
         if (length < size)
                 snprintf(value, size, "%.*s", (int)length, start);
+}
+
+/* --- commands
+ * ----------------------------------------------------------------------------------------------------- */
+
+/* The agent may have gone. */
+static void tell_agent(struct fake *fake, const char *text)
+{
+        if (fake->fault->moment != AT_PLUG)
+                send_text(fake->agent.fd, text);
+        else if (write(fake->agent.fd, text, strlen(text)) < 0)
+                return;
+}
+
+/* The number behind the last member "id" of a line, if that ends the line: of a command that has one. */
+static bool has_id(const char *line)
+{
+        const char *id = NULL;
+
+        for (const char *next = line; (next = strstr(next, ",\"id\":")); next++)
+                id = next + strlen(",\"id\":");
+        return id && strcmp(id + strspn(id, "0123456789"), "}\n") == 0;
+}
+
+/* A command in band that has none gets an id, as JSON text; the line with it is the caller's. */
+static char *add_command(struct fake *fake, const char *line, char id[64])
+{
+        struct command *command = &fake->commands[fake->n_commands];
+        size_t size = strlen(line) + 64;
+        char *with = malloc(size);
+
+        if (fake->n_commands == COMMANDS_MAX || !with)
+                exit(1);
+        *command = (struct command){ .answer = NULL };
+        snprintf(command->id, sizeof(command->id), "\"f%u\"", ++fake->last_command);
+        snprintf(id, 64, "%s", command->id);
+        snprintf(with, size, "%.*s,\"id\":%s}\n", (int)(strlen(line) - strlen("}\n")), line, id);
+        fake->n_commands++;
+        return with;
+}
+
+/* What is answered before its turn waits. An id of nobody's: QEMU goes on with what an earlier agent sent. */
+static void give_answer(struct fake *fake, const char *id, const char *answer)
+{
+        unsigned i = 0, told = 0;
+
+        while (i < fake->n_commands && strcmp(fake->commands[i].id, id) != 0)
+                i++;
+        if (i == fake->n_commands) {
+                tell_agent(fake, answer);
+                return;
+        }
+        fake->commands[i].answer = strdup(answer);
+        for (; told < fake->n_commands && fake->commands[told].answer; told++) {
+                tell_agent(fake, fake->commands[told].answer);
+                free(fake->commands[told].answer);
+        }
+        fake->n_commands -= told;
+        memmove(fake->commands, fake->commands + told, fake->n_commands * sizeof(*fake->commands));
+}
+
+static void forget_commands(struct fake *fake)
+{
+        while (fake->n_commands > 0)
+                free(fake->commands[--fake->n_commands].answer);
+}
+
+/* An answer of QEMU's as the agent is to have it; more follows it. */
+static void pass_answer(struct fake *fake, const char *line, const char *id, const char *more)
+{
+        char *answer = malloc(strlen(line) + strlen(more) + 1), member[80], *start;
+
+        if (!answer)
+                exit(1);
+        strcpy(answer, line);
+        snprintf(member, sizeof(member), ", \"id\": %s", id);
+        start = strstr(answer, member);
+        if (!start) {
+                snprintf(member, sizeof(member), "\"id\": %s, ", id);
+                start = strstr(answer, member);
+        }
+        if (!start)
+                exit(1);
+        memmove(start, start + strlen(member), strlen(start + strlen(member)) + 1);
+        strcat(answer, more);
+        give_answer(fake, id, answer);
+        free(answer);
 }
 
 /* --- plugging
@@ -414,15 +508,13 @@ static void format_event(const char *line, const char *event, char *text, size_t
                  event, device);
 }
 
-static void deny(const struct fake *fake, const char *line, const char *id)
+static void deny(struct fake *fake, const char *line, const char *id)
 {
-        char text[512];
+        char text[512], answer[sizeof(text) + 32];
 
-        send_text(fake->agent.fd, "{\"return\": {}, \"id\": ");
-        send_text(fake->agent.fd, id);
-        send_text(fake->agent.fd, "}\r\n");
         format_event(line, "DEVICE_UNPLUG_GUEST_ERROR", text, sizeof(text));
-        send_text(fake->agent.fd, text);
+        snprintf(answer, sizeof(answer), "{\"return\": {}}\r\n%s", text);
+        give_answer(fake, id, answer);
 }
 
 /* True: the command goes on to QEMU. */
@@ -451,10 +543,7 @@ static bool judge(struct fake *fake, const char *line, const char *id)
                 deny(fake, line, id);
                 return false;
         }
-        send_text(fake->agent.fd,
-                  "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such luck\"}, \"id\": ");
-        send_text(fake->agent.fd, id);
-        send_text(fake->agent.fd, "}\r\n");
+        give_answer(fake, id, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"no such luck\"}}\r\n");
         return false;
 }
 
@@ -474,6 +563,7 @@ static bool judge_question(struct fake *fake, const char *command, const char *i
 /* The agent has gone, and the next one comes: the real QEMU greets it. */
 static void meet_next_agent(struct fake *fake)
 {
+        forget_commands(fake);
         close(fake->agent.fd);
         close(fake->qemu.fd);
         fake->agent = (struct stream){ .fd = accept(fake->monitor, NULL, NULL) };
@@ -503,20 +593,18 @@ static void send_to_qemu(struct fake *fake, const char *line, size_t length)
         drop_descriptor(fake);
 }
 
-static void handle_agent_line(struct fake *fake, const char *line, size_t length)
+/* A command in band whose id is ours; line is as QEMU gets it, and told as the agent has said it. */
+static void handle_command(struct fake *fake, const char *line, const char *told, const char *id)
 {
         char command[64];
-        char id[64];
 
-        copy_member(line, "execute", command, sizeof(command));
-        copy_member(line, "id", id, sizeof(id));
-        if (fake->fault->moment == AT_COMMAND && strcmp(command, "null") != 0 &&
-            strcmp(command, "\"qmp_capabilities\"") != 0) {
-                fake->fault->act(fake, id);
+        copy_member(told, "execute", command, sizeof(command));
+        if (fake->fault->moment == AT_COMMAND) {
+                fake->fault->act(fake, NULL);
                 return;
         }
         if (fake->fault->moment == AT_PLUG &&
-            !(is_plugging(command) ? judge(fake, line, id) : judge_question(fake, command, id))) {
+            !(is_plugging(command) ? judge(fake, told, id) : judge_question(fake, command, id))) {
                 drop_descriptor(fake);
                 return;
         }
@@ -525,14 +613,28 @@ static void handle_agent_line(struct fake *fake, const char *line, size_t length
         if (strcmp(command, "\"stop\"") == 0)
                 snprintf(fake->stop_id, sizeof(fake->stop_id), "%.31s", id);
         if (fake->fault->moment == AT_EACH)
-                fake->fault->act(fake, line);
-        send_to_qemu(fake, line, length);
+                fake->fault->act(fake, told);
+        send_to_qemu(fake, line, strlen(line));
         if (fake->fault->moment != AT_PLUG || strcmp(command, "\"device_del\"") != 0)
                 return;
         snprintf(fake->leaves_id, sizeof(fake->leaves_id), "%.31s", id);
         send_text(fake->qemu.fd, RESET);
         if (fake->held_id[0])
                 strcpy(fake->held_id, RESET_ID);
+}
+
+/* The handshake, and what is out of band, go by the agent's own ids. */
+static void handle_agent_line(struct fake *fake, const char *line, size_t length)
+{
+        char id[64], *with;
+
+        if (has_id(line)) {
+                send_to_qemu(fake, line, length);
+                return;
+        }
+        with = add_command(fake, line, id);
+        handle_command(fake, with, line, id);
+        free(with);
 }
 
 /* A reset that has left the device where it was is followed by another one. */
@@ -555,6 +657,7 @@ static void handle_qemu_line(struct fake *fake, const char *line, size_t length)
         bool reply = strncmp(line, "{\"return\"", 9) == 0;
         enum moment moment = fake->fault->moment;
         char id[64];
+        bool is_late;
 
         copy_member(line, "id", id, sizeof(id));
         if (fake->held_id[0] && strcmp(fake->held_id, id) == 0)
@@ -564,14 +667,13 @@ static void handle_qemu_line(struct fake *fake, const char *line, size_t length)
         watch_leaving(fake, line, id);
         if (moment == AT_REPLY && reply)
                 fake->fault->act(fake, NULL);
-        if (moment != AT_PLUG)
-                send_bytes(fake->agent.fd, line, length);
-        else if (write(fake->agent.fd, line, length) < 0)
-                return; /* it has gone */
-        if (fake->late_id[0] && strcmp(fake->late_id, id) == 0) {
+        is_late = fake->late_id[0] && strcmp(fake->late_id, id) == 0;
+        if (strncmp(id, "\"f", 2) == 0 && !strstr(line, "\"event\":"))
+                pass_answer(fake, line, id, is_late ? fake->late : "");
+        else
+                tell_agent(fake, line);
+        if (is_late)
                 fake->late_id[0] = '\0';
-                send_text(fake->agent.fd, fake->late);
-        }
         if (reply && ((moment == AT_RUNNING && strcmp(fake->cont_id, id) == 0) ||
                       (moment == AT_STOP && strcmp(fake->stop_id, id) == 0)))
                 fake->fault->act(fake, NULL);

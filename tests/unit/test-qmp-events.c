@@ -19,7 +19,7 @@ static void job_events(void *data)
 
         make(NULL);
         ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
-        say(READY "{\"event\": \"A\"}\n{\"return\": 1, \"id\": 2}\n{\"event\": \"B\", \"data\": {}}\n");
+        say(READY "{\"event\": \"A\"}\n{\"return\": 1}\n{\"event\": \"B\", \"data\": {}}\n");
         id = qmp_send(fixture.qmp, "stop", NULL);
         ck_assert(qmp_handshake(fixture.qmp, lane_deadline_in(5000), NULL));
         ck_assert(qmp_receive(fixture.qmp, id, lane_deadline_in(5000), NULL, NULL));
@@ -82,7 +82,7 @@ static void *flood(void *data)
 
         for (unsigned i = 0; i < *(const unsigned *)data; i++)
                 g_string_append_printf(text, "{\"event\": \"E%u\", \"data\": {\"x\": %u}}\n", i, i);
-        g_string_append(text, "{\"return\": {}, \"id\": 2}\n{\"event\": \"SHUTDOWN\"}\n");
+        g_string_append(text, "{\"return\": {}}\n{\"event\": \"SHUTDOWN\"}\n");
         write_all(fixture.fd, text->str, text->len);
         shutdown(fixture.fd, SHUT_WR);
         return NULL;
@@ -143,7 +143,7 @@ static void *repeat(void *data)
 
         for (unsigned i = 0; i < FLOOD; i++)
                 g_string_append(text, "{\"event\": \"RESET\", \"data\": {\"guest\": true}}\n");
-        g_string_append(text, "{\"return\": {}, \"id\": 2}\n");
+        g_string_append(text, "{\"return\": {}}\n");
         write_all(fixture.fd, text->str, text->len);
         shutdown(fixture.fd, SHUT_WR);
         return NULL;
@@ -215,11 +215,11 @@ END_TEST
 
 static void *flood_behind_a_reply(void *data)
 {
-        g_autoptr(GString) text = g_string_new(READY "{\"return\": \"early\", \"id\": 2}\n");
+        g_autoptr(GString) text = g_string_new(READY "{\"return\": \"early\"}\n");
 
         for (unsigned i = 0; i < 2 * QMP_EVENTS_MAX; i++)
                 g_string_append_printf(text, "{\"event\": \"E%u\"}\n", i);
-        g_string_append(text, "{\"return\": {}, \"id\": 3}\n");
+        g_string_append(text, "{\"return\": {}}\n");
         write_all(fixture.fd, text->str, text->len);
         return NULL;
 }
@@ -252,14 +252,14 @@ static void job_claim(void *data)
 
         connect_ready();
         ck_assert(qmp_watch(fixture.qmp, on_event, on_closed, NULL, NULL));
-        say("{\"event\": \"STOP\"}\n{\"return\": \"\", \"id\": 2}\n");
+        say("{\"event\": \"STOP\"}\n{\"return\": \"\"}\n");
         ck_assert(qmp_execute(fixture.qmp, "other", NULL, 5000, NULL, NULL));
         id = qmp_send(fixture.qmp, "stop", NULL);
-        say("{\"event\": \"STOP\"}\n{\"event\": \"B\"}\n{\"return\": \"\", \"id\": 3}\n");
+        say("{\"event\": \"STOP\"}\n{\"event\": \"B\"}\n{\"return\": \"\"}\n");
         ck_assert(qmp_receive(fixture.qmp, id, lane_deadline_in(5000), NULL, NULL));
         qmp_claim_events(fixture.qmp, id, "STOP");
         call("last", 60000);
-        say("{\"return\": \"\", \"id\": 4}\n");
+        say("{\"return\": \"\"}\n");
 }
 
 /* An event of the same name that came before says something else. */
