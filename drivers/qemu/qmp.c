@@ -286,7 +286,7 @@ static struct qmp_slot *add_slot(struct qmp *qmp, const char *command, bool oob)
         return slot;
 }
 
-/* The line, with the arguments (taken); how: "execute" or "exec-oob". */
+/* With the arguments (taken); how: "execute" or "exec-oob". The last brace ends it: no newline. */
 static char *format_command(const struct qmp_slot *slot, const char *how, json_t *arguments, size_t *length)
 {
         json_t *id = slot->tag ? json_integer(slot->tag) : NULL;
@@ -295,8 +295,7 @@ static char *format_command(const struct qmp_slot *slot, const char *how, json_t
 
         g_assert(root);
         text = json_dumps(root, JSON_COMPACT);
-        *length = strlen(text) + 1;
-        text[*length - 1] = '\n';
+        *length = strlen(text);
         json_decref(root);
         return text;
 }

@@ -261,7 +261,7 @@ static void fault_shutdown(struct fake *fake, const char *id)
 /* No fault: what the agent says is in the guest's log. */
 static void fault_logged(struct fake *fake, const char *line)
 {
-        fprintf(stderr, "told: %s", line);
+        fprintf(stderr, "told: %s\n", line);
 }
 
 static void fault_die(struct fake *fake, const char *id)
@@ -343,7 +343,7 @@ static bool has_id(const char *line)
                 if (next > line && strchr("'\"", next[-1]) && next[2] == next[-1] && next[3] == ':')
                         rest = strchr(next, '}');
         }
-        return rest && strcmp(rest, "}\n") == 0;
+        return rest && strcmp(rest, "}") == 0;
 }
 
 /* A command in band that has none gets an id, as JSON text; the line with it is the caller's. */
@@ -358,7 +358,7 @@ static char *add_command(struct fake *fake, const char *line, char id[64])
         *command = (struct command){ .answer = NULL };
         snprintf(command->id, sizeof(command->id), "\"f%u\"", ++fake->last_command);
         snprintf(id, 64, "%s", command->id);
-        snprintf(with, size, "%.*s,\"id\":%s}\n", (int)(strlen(line) - strlen("}\n")), line, id);
+        snprintf(with, size, "%.*s,\"id\":%s}", (int)(strlen(line) - strlen("}")), line, id);
         fake->n_commands++;
         return with;
 }
@@ -702,7 +702,39 @@ static ssize_t receive(struct fake *fake, const struct stream *stream, void *dat
         return n;
 }
 
-/* Reads what is there and hands on each whole line; the line is a string for the time of the call. */
+/* Where the first object of JSON ends, behind which nothing need follow; NULL: it is not whole. */
+static char *find_object_end(char *text)
+{
+        char quote = '\0';
+        unsigned depth = 0;
+
+        for (char *c = text; *c; c++) {
+                if (quote && *c == '\\' && c[1])
+                        c++;
+                else if (quote)
+                        quote = *c == quote ? '\0' : quote;
+                else if (*c == '"' || *c == '\'')
+                        quote = *c;
+                else if (*c == '{')
+                        depth++;
+                else if (*c == '}' && --depth == 0)
+                        return c;
+        }
+        return NULL;
+}
+
+static char *find_end(const struct fake *fake, const struct stream *stream, char **start)
+{
+        if (stream != &fake->agent)
+                return strchr(*start, '\n');
+        *start += strspn(*start, " \r\n");
+        return find_object_end(*start);
+}
+
+/*
+ * Reads what is there and hands on each whole line of QEMU, or command of the agent; that is a string for the
+ * time of the call.
+ */
 static void read_lines(struct fake *fake, struct stream *stream,
                        void (*handle)(struct fake *fake, const char *line, size_t length))
 {
@@ -719,7 +751,7 @@ static void read_lines(struct fake *fake, struct stream *stream,
                 exit(0);
         stream->length += n;
         stream->buffer[stream->length] = '\0';
-        while ((end = strchr(start, '\n'))) {
+        while ((end = find_end(fake, stream, &start))) {
                 char next = end[1];
 
                 end[1] = '\0';

@@ -35,9 +35,9 @@ static void job_pipeline(void *data)
         json_decref(result);
         ck_assert_int_gt(read(fixture.fd, sent, sizeof(sent) - 1), 0);
         ck_assert_str_eq(sent, "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]},"
-                               "\"id\":100}\n"
-                               "{\"execute\":\"query-a\",\"arguments\":{\"x\":1}}\n"
-                               "{\"execute\":\"query-b\"}\n");
+                               "\"id\":100}"
+                               "{\"execute\":\"query-a\",\"arguments\":{\"x\":1}}"
+                               "{\"execute\":\"query-b\"}");
         loop_post(fixture.loop, quit, NULL);
 }
 
@@ -379,7 +379,7 @@ static void job_queued_calls(void *data)
         qmp_flush_calls(fixture.qmp);
         memset(sent, 0, sizeof(sent));
         ck_assert_int_gt(read(fixture.fd, sent, sizeof(sent) - 1), 0);
-        ck_assert_str_eq(sent, "{\"execute\":\"first\"}\n{\"execute\":\"second\"}\n");
+        ck_assert_str_eq(sent, "{\"execute\":\"first\"}{\"execute\":\"second\"}");
         say("{\"return\": \"one\"}\n{\"return\": \"two\"}\n");
 }
 
