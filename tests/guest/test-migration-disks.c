@@ -105,16 +105,10 @@ END_TEST
 
 static bool is_copying(void *data)
 {
-        g_autoptr(sd_bus_message) reply =
-                client_call(here.client, data, DOMAIN_INTERFACE, "GetJobInfo", NULL);
-        uint64_t numbers[11];
-        int type;
+        uint64_t numbers[JOB_NUMBERS];
 
-        ck_assert_int_gt(sd_bus_message_read(reply, "(ittttttttttt)", &type, &numbers[0], &numbers[1],
-                                             &numbers[2], &numbers[3], &numbers[4], &numbers[5], &numbers[6],
-                                             &numbers[7], &numbers[8], &numbers[9], &numbers[10]),
-                         0);
-        return numbers[9] > 0; /* fileProcessed */
+        sides_read_job(data, numbers);
+        return numbers[JOB_FILE_PROCESSED] > 0;
 }
 
 /* At a pace that is over before the test is, and not before it has seen it. */

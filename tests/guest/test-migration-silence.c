@@ -106,16 +106,10 @@ END_TEST
 static bool is_moving(void *data)
 {
         struct silence *silence = data;
-        g_autoptr(sd_bus_message) reply =
-                client_call(here.client, silence->scene.path, DOMAIN_INTERFACE, "GetJobInfo", NULL);
-        uint64_t numbers[11];
-        int type;
+        uint64_t numbers[JOB_NUMBERS];
 
-        ck_assert_int_gt(sd_bus_message_read(reply, "(ittttttttttt)", &type, &numbers[0], &numbers[1],
-                                             &numbers[2], &numbers[3], &numbers[4], &numbers[5], &numbers[6],
-                                             &numbers[7], &numbers[8], &numbers[9], &numbers[10]),
-                         0);
-        return numbers[6] > 0 || silence->answer.done; /* memProcessed */
+        sides_read_job(silence->scene.path, numbers);
+        return numbers[JOB_MEMORY_PROCESSED] > 0 || silence->answer.done;
 }
 
 static void pause_and_go_on(const char *path)

@@ -175,6 +175,9 @@ static void expect_types(GHashTable *stats)
 
         for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
                 stats_expect_type(stats, names[i] + 2, *names[i]);
+        /* proc_pid_schedstat(5) */
+        if (access("/proc/self/schedstat", F_OK) == 0)
+                stats_expect_type(stats, "vcpu.1.delay", 't');
 }
 
 static void check_disk(const char *path, GHashTable *before)

@@ -173,18 +173,24 @@ void sides_migrate(const struct side *from, const char *path, const struct side 
         client_do(from->client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", to->uri, 0, flags);
 }
 
-bool sides_are_transferring(void *data)
+void sides_read_job(const char *path, uint64_t numbers[JOB_NUMBERS])
 {
         g_autoptr(sd_bus_message) reply =
-                client_call(here.client, data, DOMAIN_INTERFACE, "GetJobInfo", NULL);
+                client_call(here.client, path, DOMAIN_INTERFACE, "GetJobInfo", NULL);
         int type;
-        uint64_t numbers[11];
 
         ck_assert_int_gt(sd_bus_message_read(reply, "(ittttttttttt)", &type, &numbers[0], &numbers[1],
                                              &numbers[2], &numbers[3], &numbers[4], &numbers[5], &numbers[6],
                                              &numbers[7], &numbers[8], &numbers[9], &numbers[10]),
                          0);
-        return numbers[3] > 0; /* data that has been sent */
+}
+
+bool sides_are_transferring(void *data)
+{
+        uint64_t numbers[JOB_NUMBERS];
+
+        sides_read_job(data, numbers);
+        return numbers[JOB_DATA_PROCESSED] > 0;
 }
 
 /* ---- one of them ---- */

@@ -76,6 +76,9 @@ void sides_expect_counting(const char *console);
 
 /* By MigrateToURI3, which has to work. */
 void sides_migrate(const struct side *from, const char *path, const struct side *to, unsigned flags);
+/* What GetJobInfo says here, behind the type of the job; the members of virDomainJobInfo have the order. */
+enum { JOB_DATA_PROCESSED = 3, JOB_MEMORY_PROCESSED = 6, JOB_FILE_PROCESSED = 9, JOB_NUMBERS = 11 };
+void sides_read_job(const char *path, uint64_t numbers[JOB_NUMBERS]);
 /* For harness_wait_until(): some of the guest whose path is data has gone over from here. */
 bool sides_are_transferring(void *data);
 
