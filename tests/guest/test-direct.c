@@ -25,6 +25,13 @@ static bool link_is_gone(void *name)
         return !has_link(name);
 }
 
+/* The kernel tells carriers within a second. */
+static bool has_settled(void *data)
+{
+        return link_has("br-host", "NO-CARRIER") && link_has("card0", "state UP") &&
+               link_has("wall0", "state UP");
+}
+
 /* A bridge of the host, and a cable to play its network card; both go at the end. */
 static void make_outside(void)
 {
@@ -33,6 +40,7 @@ static void make_outside(void)
         g_free(run("ip link add card0 address 52:54:00:00:0b:01 type veth peer name wall0"));
         g_free(run("ip link set card0 up"));
         g_free(run("ip link set wall0 up"));
+        harness_wait_until(has_settled, NULL, "the kernel has told how its links are");
 }
 
 static void remove_outside(void)
