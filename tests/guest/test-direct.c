@@ -25,11 +25,11 @@ static bool link_is_gone(void *name)
         return !has_link(name);
 }
 
-/* The kernel tells carriers within a second. */
+/* The kernel tells of carriers within a second; later ones than 6.1 let a bridge without ports have one. */
 static bool has_settled(void *data)
 {
-        return link_has("br-host", "NO-CARRIER") && link_has("card0", "state UP") &&
-               link_has("wall0", "state UP");
+        return (link_has("br-host", "NO-CARRIER") || link_has("br-host", "LOWER_UP")) &&
+               link_has("card0", "state UP") && link_has("wall0", "state UP");
 }
 
 /* A bridge of the host, and a cable to play its network card; both go at the end. */
