@@ -124,8 +124,7 @@ static void begin(const struct scene *scene, struct client_answer *answer)
 
 /*
  * An agent that has just been started may not be through with what the one before has left. Its guest pauses
- * on the way: without KVM, QEMU 7.2 loses pages that a running guest writes behind a look at which ones
- * have changed, and now and then its kernel does not survive that.
+ * on the way: this is about what is left, and emulated guests have been seen to hang behind a live move.
  */
 static bool has_moved(void *data)
 {
