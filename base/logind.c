@@ -43,8 +43,8 @@ struct logind {
         int fds[LOGIND_LOCKS];    /* owned; -1: not held */
         bool begun[LOGIND_LOCKS]; /* it was told that this is about to be */
         bool known[LOGIND_LOCKS]; /* how things stand has been told, by an answer or a signal */
-        bool renewed;             /* logind has begun anew, or ended, since locks were asked for */
-        bool ended;               /* nothing is begun any more */
+        bool news;  /* a signal of logind's, or another logind, has come since locks were asked for */
+        bool ended; /* nothing is begun any more */
         /* loop */
         bool stopped;
         bool busy; /* the lane has not ended yet */
@@ -154,6 +154,7 @@ static int take_signal(sd_bus_message *message, void *data, sd_bus_error *ignore
 
         if (!is_from(message, logind->owner))
                 return 0;
+        logind->news = true;
         for (unsigned what = 0; what < LOGIND_LOCKS; what++)
                 if (sd_bus_message_is_signal(message, INTERFACE, locks[what].signal) > 0 &&
                     sd_bus_message_read(message, "b", &begins) >= 0)
@@ -179,7 +180,7 @@ static int take_owner(sd_bus_message *message, void *data, sd_bus_error *ignored
         if (!is_from(message, "org.freedesktop.DBus"))
                 return 0;
         forget(logind);
-        logind->renewed = true;
+        logind->news = true;
         return 0;
 }
 
@@ -215,7 +216,7 @@ static bool work_off(struct logind *logind)
 
 static void take_locks(struct logind *logind)
 {
-        logind->renewed = false;
+        logind->news = false;
         for (unsigned what = 0; what < LOGIND_LOCKS; what++) {
                 look(logind, what);
                 if (!logind->begun[what])
@@ -223,7 +224,10 @@ static void take_locks(struct logind *logind)
         }
 }
 
-/* Locks that are not held and may be are taken. What comes meanwhile is read with their answers. */
+/*
+ * Locks that are not held and may be are taken. What comes meanwhile is read with their answers, so that the
+ * descriptor does not tell of it any more.
+ */
 static bool keep_up(struct logind *logind)
 {
         if (!work_off(logind))
@@ -232,7 +236,7 @@ static bool keep_up(struct logind *logind)
                 take_locks(logind);
                 if (!work_off(logind))
                         return false;
-        } while (logind->renewed);
+        } while (logind->news);
         return true;
 }
 

@@ -39,6 +39,8 @@ static struct harness *harness;
 static struct client *client;
 static sd_bus *login;
 static char *agent; /* its unique name, as logind sees it */
+static bool
+        wakes_in_time; /* whoever asks whether the host sleeps is told that it does, and then that it woke */
 static struct lock_state {
         int end; /* of the pipe whose other end the agent has; -1: not handed out, or given back */
         unsigned count;
@@ -89,10 +91,20 @@ static int get_near(sd_bus *bus, const char *path, const char *interface, const 
         return sd_bus_message_append(reply, "b", *(int *)data);
 }
 
+/* The agent reads nothing until both are there. */
+static int get_sleeps(sd_bus *bus, const char *path, const char *interface, const char *property,
+                      sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+        if (wakes_in_time)
+                kill(harness_get_agent_pid(harness), SIGSTOP);
+        wakes_in_time = false;
+        return get_near(bus, path, interface, property, reply, data, error);
+}
+
 static const sd_bus_vtable manager[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_PROPERTY("PreparingForShutdown", "b", get_near, offsetof(struct lock_state, near), 0),
-        SD_BUS_PROPERTY("PreparingForSleep", "b", get_near,
+        SD_BUS_PROPERTY("PreparingForSleep", "b", get_sleeps,
                         sizeof(locks[0]) + offsetof(struct lock_state, near), 0),
         SD_BUS_METHOD("Inhibit", "ssss", "h", on_inhibit, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
@@ -407,6 +419,34 @@ START_TEST(test_the_next_agent_knows_who_sleeps)
 }
 END_TEST
 
+static bool is_answered(void *data)
+{
+        process();
+        return !wakes_in_time;
+}
+
+/* The signal lies behind the last answer, and nothing comes after it. */
+START_TEST(test_the_host_wakes_while_the_next_agent_asks)
+{
+        g_autofree char *path = NULL;
+
+        if (!set_up(""))
+                return;
+        path = guest_start(client, guest_bare_xml("runs", NULL));
+        tell(SLEEP, true);
+        wait_given_back(SLEEP);
+        harness_end_agent(harness, SIGKILL);
+        client_forget_signals(client);
+        wakes_in_time = true;
+        harness_start_agent(harness);
+        harness_wait_until(is_answered, NULL, "the agent asks whether the host sleeps");
+        tell(SLEEP, false);
+        kill(harness_get_agent_pid(harness), SIGCONT);
+        wait_held(SLEEP);
+        client_wait_event(client, path, EVENT_RESUMED, -1);
+}
+END_TEST
+
 static void forge(sd_bus *forger, const char *path, const char *interface, const char *member,
                   const char *types, ...)
 {
@@ -483,6 +523,7 @@ int main(void)
         tcase_add_test(tcase, test_a_second_signal_is_obeyed);
         tcase_add_test(tcase, test_guests_are_paused_while_the_host_sleeps);
         tcase_add_test(tcase, test_the_next_agent_knows_who_sleeps);
+        tcase_add_test(tcase, test_the_host_wakes_while_the_next_agent_asks);
         tcase_add_test(tcase, test_forged_signals);
         tcase_add_test(tcase, test_logind_begins_anew);
         suite_add_tcase(suite, tcase);
