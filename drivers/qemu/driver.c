@@ -180,6 +180,17 @@ static bool reach(struct domain *domain, GError **error)
         return guest_get_monitor(guest_of(domain), error) != NULL;
 }
 
+/* Of a guest that runs, or of what is installed. */
+static const struct qemu_caps *get_caps(struct domain *domain, const struct domain_def *def, GError **error)
+{
+        struct guest *guest = guest_of(domain);
+
+        if (guest && &def->base == domain_get_current(domain)->base.active)
+                return guest_get_caps(guest, error);
+        return probe_cache_get(qemu_driver_of(domain)->probes, domain->base.lane, def->devices.emulator,
+                               error);
+}
+
 static bool with_machine(struct domain *domain, const struct domain_def *def,
                          void (*use)(const struct domain_machine *machine, void *data), void *data,
                          GError **error)
@@ -187,9 +198,7 @@ static bool with_machine(struct domain *domain, const struct domain_def *def,
         struct qemu_driver *driver = qemu_driver_of(domain);
         const struct resolve_request request = { def->devices.emulator, def->os.arch, def->os.machine,
                                                  def->type, driver->account };
-        CLEANUP(qemu_caps_unref)
-        const struct qemu_caps *caps =
-                probe_cache_get(driver->probes, domain->base.lane, def->devices.emulator, error);
+        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = get_caps(domain, def, error);
         struct resolve_result result;
         struct domain_machine machine;
 

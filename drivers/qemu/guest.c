@@ -84,6 +84,7 @@ void guest_free(struct guest *guest)
         qmp_free(guest->qmp);
         process_close(&guest->emulator);
         process_close(&guest->tpm);
+        qemu_caps_unref(guest->caps);
         g_ptr_array_unref(guest->helpers);
         g_ptr_array_unref(guest->consoles);
         cgroup_free(guest->cgroup);

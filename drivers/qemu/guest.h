@@ -115,6 +115,7 @@ struct guest {
         bool serves_disks;         /* its emulator has a server for disks that come */
         bool has_credentials;      /* its emulator does, for a migration with TLS */
         GPtrArray *sockets;        /* owned, struct guest_socket: made by us outside of dir, to be removed */
+        const struct qemu_caps *caps;    /* ref; of the emulator as it runs; NULL: not asked for yet */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
         struct lane_timer *end_timer;    /* owned; NULL: none */
         struct lane_timer *closed_timer; /* owned; NULL: none */
@@ -226,6 +227,14 @@ bool guest_watch(struct guest *guest, GError **error);
  * announced.
  */
 void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail);
+
+/* ---- guest-caps.c ---- */
+
+/*
+ * What the emulator that it runs can do, which is not what is installed under its path any more once the
+ * host's packages have been updated. A reference; errors as of probe_run() and guest_get_monitor().
+ */
+const struct qemu_caps *guest_get_caps(struct guest *guest, GError **error);
 
 /* ---- resources-label.c ---- */
 

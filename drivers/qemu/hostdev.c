@@ -212,7 +212,7 @@ static bool plug(struct back *back, const char *alias, GError **error)
 static bool run(struct back *back, const struct domain_usb_return *usb, struct domain_def **live,
                 const struct domain_start *how, GError **error)
 {
-        back->caps = plug_get_caps(back->guest, error);
+        back->caps = guest_get_caps(back->guest, error);
         if (!back->caps || !guest_get_monitor(back->guest, error) || !prepare(back, usb, *live, how, error) ||
             !plug_hand_over(&back->resources, back->def, back->def, error) || !plug(back, usb->alias, error))
                 return false;

@@ -190,7 +190,7 @@ static bool run(struct medium *medium, struct domain_def *live, unsigned index,
         struct guest *guest = medium->guest;
         unsigned nodes;
 
-        medium->caps = plug_get_caps(guest, error);
+        medium->caps = guest_get_caps(guest, error);
         if (!medium->caps || !prepare(medium, live, index, how, error) || !describe(medium, index, error) ||
             !plug_hand_over(&medium->resources, NULL, medium->def, error))
                 return false;

@@ -7,9 +7,6 @@
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/resources.h"
 
-/* Of the emulator that the guest runs on; a reference. */
-const struct qemu_caps *plug_get_caps(struct guest *guest, GError **error);
-
 /*
  * How long a call may wait for QEMU, whatever it has to tell it: as long as for one command. What is said
  * after that is obeyed as well, when QEMU listens again, and nobody waits for it.

@@ -267,7 +267,7 @@ static bool change(struct limits *limits, const struct domain_disk *before, cons
 static bool run(struct limits *limits, const struct domain_disk *before, const struct domain_def *def,
                 unsigned index, GError **error)
 {
-        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = plug_get_caps(limits->guest, error);
+        CLEANUP(qemu_caps_unref) const struct qemu_caps *caps = guest_get_caps(limits->guest, error);
         const struct domain_disk *after = &def->devices.disks[index];
 
         return caps &&

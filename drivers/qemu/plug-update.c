@@ -13,7 +13,6 @@
 #include "drivers/qemu/guest-rx.h"
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/plug-private.h"
-#include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/resources.h"
 #include "interfaces/tap.h"
 

@@ -11,7 +11,6 @@
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/memory-bases.h"
 #include "drivers/qemu/plug-private.h"
-#include "drivers/qemu/probe-cache.h"
 #include "drivers/qemu/reservations.h"
 #include "drivers/qemu/resources.h"
 
@@ -56,12 +55,6 @@ static const char *alias_at(const struct domain_def *def, const struct domain_ed
         const struct domain_device_info *info = domain_device_get_info(device->kind, device_at(def, device));
 
         return info && info->alias ? info->alias : "";
-}
-
-const struct qemu_caps *plug_get_caps(struct guest *guest, GError **error)
-{
-        return probe_cache_get(guest->driver->probes, guest->domain->base.lane,
-                               get_def(guest)->devices.emulator, error);
 }
 
 /* ---- attach ---- */
@@ -330,7 +323,7 @@ static bool run(struct plug *plug, struct domain_def **live, const struct domain
 {
         struct domain_def *def;
 
-        plug->caps = plug_get_caps(plug->guest, error);
+        plug->caps = guest_get_caps(plug->guest, error);
         if (!plug->caps || !guest_get_monitor(plug->guest, error) ||
             !device_require_spice(&(*live)->devices, error) || !prepare(plug, *live, how, error) ||
             !plug_hand_over(&plug->resources, plug->def, plug->def, error) || !plug_devices(plug, error))
@@ -373,7 +366,7 @@ static struct device_list *describe(struct guest *guest, const struct domain_edi
 
         if (!device_require_pluggable(device->kind, device_at(def, device), error))
                 return NULL;
-        caps = plug_get_caps(guest, error);
+        caps = guest_get_caps(guest, error);
         if (!caps || !what(list, def, caps, device->kind, device_at(def, device), error))
                 return NULL;
         return g_steal_pointer(&list);

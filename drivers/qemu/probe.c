@@ -102,17 +102,18 @@ static const char *const argument_commands[] = {
 struct session {
         struct lane *lane;
         const char *path;
+        unsigned answer_ms; /* how long one answer may take, or until it is looked after (patience) */
+        struct qmp *qmp;
+        /* of one that was started for this */
         lane_deadline total;
         struct process_patience patience;
         struct process process;
-        int stderr_fd;   /* owned; our end of its standard error */
-        struct qmp *qmp; /* owned */
+        int stderr_fd; /* owned; our end of its standard error */
 };
 
-/* When to look after it. */
-static lane_deadline soon(void)
+static lane_deadline soon(const struct session *session)
 {
-        return lane_deadline_in(SLICE_MS);
+        return lane_deadline_in(session->answer_ms);
 }
 
 static bool make_channels(int monitor[2], int errors[2], GError **error)
@@ -249,7 +250,8 @@ static void explain(struct session *session, GError **error)
 static bool ask(struct session *session, const char *command, json_t *arguments, json_t **result,
                 GError **error)
 {
-        return qmp_receive(session->qmp, qmp_send(session->qmp, command, arguments), soon(), result, error);
+        return qmp_receive(session->qmp, qmp_send(session->qmp, command, arguments), soon(session), result,
+                           error);
 }
 
 /* Did the emulator answer that it cannot, rather than not answer? */
@@ -264,7 +266,7 @@ static bool receive_optional(struct session *session, uint64_t id, json_t **repl
 {
         g_autoptr(GError) failure = NULL;
 
-        if (qmp_receive(session->qmp, id, soon(), reply, &failure) || is_refusal(session, failure))
+        if (qmp_receive(session->qmp, id, soon(session), reply, &failure) || is_refusal(session, failure))
                 return true;
         g_propagate_error(error, g_steal_pointer(&failure));
         return false;
@@ -449,7 +451,7 @@ static bool ask_interface(struct session *session, json_t *document, GError **er
                 json_object_set_new(document, "commands", probe_schema_names(schema, "command"));
                 json_object_set_new(document, "events", probe_schema_names(schema, "event"));
                 json_object_set_new(document, "arguments", probe_schema_arguments(schema, argument_commands));
-                ok = qmp_receive(session->qmp, options_id, soon(), &options, error);
+                ok = qmp_receive(session->qmp, options_id, soon(session), &options, error);
         }
         if (ok)
                 json_object_set_new(document, "options", probe_schema_options(options));
@@ -539,7 +541,7 @@ static bool ask_basics(struct session *session, json_t *document, bool *has_kvm,
         json_t *machines = NULL, *target = NULL, *kvm = NULL;
         const char *name;
         bool ok = ask(session, "query-machines", NULL, &machines, error) &&
-                  qmp_receive(session->qmp, target_id, soon(), &target, error) &&
+                  qmp_receive(session->qmp, target_id, soon(session), &target, error) &&
                   receive_optional(session, kvm_id, &kvm, error);
 
         *has_kvm = json_is_true(json_object_get(kvm, "enabled"));
@@ -560,11 +562,13 @@ static bool ask_basics(struct session *session, json_t *document, bool *has_kvm,
         return ok;
 }
 
-static bool ask_all(struct session *session, json_t *document, json_t *cpus, bool *has_kvm, GError **error)
+/* document is empty before. */
+static bool ask_all(struct session *session, json_t *document, bool *has_kvm, GError **error)
 {
-        json_t *first = NULL;
+        json_t *first = NULL, *cpus = json_object();
 
-        if (!qmp_handshake(session->qmp, soon(), error) || !ask_basics(session, document, has_kvm, error) ||
+        json_object_set_new(document, "cpus", cpus);
+        if (!ask_basics(session, document, has_kvm, error) ||
             !ask_cpus(session, *has_kvm ? "host" : "max", &first, error))
                 return false;
         json_object_set_new(cpus, *has_kvm ? "kvm" : "tcg", first);
@@ -580,7 +584,8 @@ static bool ask_tcg(struct session *session, const struct account *account, json
         json_t *result = NULL;
         bool ok = start(session, account, "tcg", error);
 
-        ok = ok && qmp_handshake(session->qmp, soon(), error) && ask_cpus(session, "max", &result, error);
+        ok = ok && qmp_handshake(session->qmp, soon(session), error) &&
+             ask_cpus(session, "max", &result, error);
         if (ok)
                 json_object_set_new(cpus, "tcg", result);
         else if (process_is_open(&session->process))
@@ -594,24 +599,37 @@ json_t *probe_run(struct lane *lane, const char *path, const struct account *acc
         struct session session = {
                 .lane = lane,
                 .path = path,
+                .answer_ms = SLICE_MS,
                 .total = lane_deadline_in(PROBE_TOTAL_MS),
                 .process = PROCESS_NONE,
                 .stderr_fd = -1,
         };
         json_t *document = json_object();
-        json_t *cpus = json_object();
         bool has_kvm = false;
         bool ok = start(&session, account, "kvm:tcg", error);
 
-        json_object_set_new(document, "cpus", cpus);
-        if (ok && !ask_all(&session, document, cpus, &has_kvm, error)) {
+        if (ok && (!qmp_handshake(session.qmp, soon(&session), error) ||
+                   !ask_all(&session, document, &has_kvm, error))) {
                 explain(&session, error);
                 ok = false;
         }
         end(&session);
         if (ok && has_kvm)
-                ok = ask_tcg(&session, account, cpus, error);
+                ok = ask_tcg(&session, account, json_object_get(document, "cpus"), error);
         if (!ok)
                 g_clear_pointer(&document, json_decref);
+        return document;
+}
+
+json_t *probe_ask(struct lane *lane, struct qmp *qmp, const char *path, GError **error)
+{
+        struct session session = { .lane = lane, .path = path, .answer_ms = QMP_TIMEOUT_MS, .qmp = qmp };
+        json_t *document = json_object();
+        bool has_kvm;
+
+        if (!ask_all(&session, document, &has_kvm, error))
+                g_clear_pointer(&document, json_decref);
+        else if (has_kvm)
+                json_object_set_new(json_object_get(document, "cpus"), "tcg", json_object());
         return document;
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * Asking an emulator binary what it can do: it is started without a machine, asked through QMP, and killed.
+ * Asking an emulator what it can do, through QMP: a binary is started without a machine for that, and killed.
  * It runs as the given account, but it does run: whoever names a path must be one who may start guests.
  */
 
@@ -12,6 +12,7 @@
 
 struct account;
 struct lane;
+struct qmp;
 
 /*
  * How long an emulator may get nowhere with an answer, and how long all of them together may take: on a host
@@ -28,3 +29,9 @@ struct lane;
  * that make no sense.
  */
 json_t *probe_run(struct lane *lane, const char *path, const struct account *account, GError **error);
+
+/*
+ * The same of an emulator that runs a guest, by its monitor; path: what it was started by. Of CPUs it knows
+ * those of the accelerator that the guest has. In the lane of the monitor. Errors as of qmp_receive().
+ */
+json_t *probe_ask(struct lane *lane, struct qmp *qmp, const char *path, GError **error);

@@ -515,6 +515,7 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
         start->caps = probe_cache_get(start->guest->driver->probes, lane, def->devices.emulator, error);
         if (!start->caps)
                 return false;
+        start->guest->caps = qemu_caps_ref(start->caps);
         if (!state->base.persistent)
                 guest_keep_state(start->guest);
         domain_def_tell_leftovers(def, start->guest->who);

@@ -384,6 +384,66 @@ START_TEST(test_kill_while_guests_start)
 }
 END_TEST
 
+/* ---- the program that it runs ---- */
+
+/* What is installed under that name is another one. */
+static char *start_with_emulator(const char *name, const char *emulator)
+{
+        g_autofree char *installed = g_find_program_in_path("qemu-system-x86_64");
+        g_autofree char *devices =
+                g_strdup_printf("<emulator>%s</emulator>"
+                                "<controller type='pci' index='1' model='pcie-root-port'/>"
+                                "<controller type='pci' index='2' model='pcie-root-port'/>",
+                                emulator);
+        char *path;
+
+        ck_assert_ptr_nonnull(installed);
+        ck_assert_int_eq(symlink(installed, emulator), 0);
+        path = guest_start(client, guest_bare_xml(name, devices));
+        ck_assert_int_eq(unlink(emulator), 0);
+        return path;
+}
+
+static void attach_interface(const char *path, const char *mac)
+{
+        g_autofree char *xml = g_strdup_printf("<interface type='user'><mac address='%s'/>"
+                                               "<model type='virtio'/></interface>",
+                                               mac);
+        g_autofree char *after = NULL;
+
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, 1);
+        after = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_ptr_nonnull(strstr(after, mac));
+}
+
+/* An update of the host's packages does that: the guest is told what it understands, not what its next start
+ * would. */
+START_TEST(test_an_emulator_that_is_replaced)
+{
+        g_autofree char *emulator = harness_path(harness, "qemu");
+        g_autofree char *path = start_with_emulator("old", emulator);
+
+        attach_interface(path, "52:54:00:00:00:01");
+        ck_assert(g_file_set_contents(emulator, "#!/bin/sh\necho 'another one' >&2\nexit 1\n", -1, NULL));
+        ck_assert_int_eq(chmod(emulator, 0755), 0);
+        restart();
+        attach_interface(path, "52:54:00:00:00:02");
+        /* Its next start is that of the other one. */
+        guest_do_flags(client, path, "Destroy", 0);
+        client_fails(client, LIBVIRT_ERROR, "*another one*", path, DOMAIN_INTERFACE, "Create", "u", 0);
+}
+END_TEST
+
+START_TEST(test_an_emulator_that_is_removed)
+{
+        g_autofree char *emulator = harness_path(harness, "qemu");
+        g_autofree char *path = start_with_emulator("old", emulator);
+
+        restart();
+        attach_interface(path, "52:54:00:00:00:01");
+}
+END_TEST
+
 START_TEST(test_autostart)
 {
         g_autofree char *path = guest_define(client, guest_bare_xml("web", NULL));
@@ -421,6 +481,8 @@ int main(void)
         tcase_add_test(tcase, test_another_process_with_its_pid);
         tcase_add_test(tcase, test_a_start_that_has_not_begun);
         tcase_add_test(tcase, test_kill_while_guests_start);
+        tcase_add_test(tcase, test_an_emulator_that_is_replaced);
+        tcase_add_test(tcase, test_an_emulator_that_is_removed);
         tcase_add_test(tcase, test_autostart);
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(late, set_up, tear_down);
