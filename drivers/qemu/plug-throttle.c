@@ -189,6 +189,24 @@ static bool set_numbers(struct limits *limits, const struct device_list *come,
         return true;
 }
 
+/* QEMU ends when a filter is put on a node that a thread other than its main one works on. */
+static bool has_iothread(const struct domain_def *def, const struct domain_disk *disk)
+{
+        const struct device_context context = { .def = def };
+        const struct domain_controller *controller =
+                disk->bus == DOMAIN_BUS_SCSI ? device_find_controller(&context, DOMAIN_CONTROLLER_SCSI,
+                                                                      disk->info.address.drive.controller)
+                                             : NULL;
+
+        return disk->iothread > 0 || disk->iothread_map ||
+               (controller && (controller->iothread > 0 || controller->iothread_map));
+}
+
+static bool is_filter(const json_t *arguments)
+{
+        return json_object_get(arguments, "throttle-group") != NULL;
+}
+
 /*
  * The filters, whose names do not change, keep to the groups that the one list says in place of the other's:
  * at once, so that all do or none does.
@@ -202,8 +220,7 @@ static bool set_groups(struct limits *limits, const struct device_list *before,
                 const struct device_part *part = device_list_get(after, i),
                                          *old = plug_find_part(before, part);
 
-                if (old && json_object_get(part->arguments, "throttle-group") &&
-                    !json_equal(old->arguments, part->arguments))
+                if (old && is_filter(part->arguments) && !json_equal(old->arguments, part->arguments))
                         json_array_append(options, part->arguments);
         }
         if (json_array_size(options) == 0) {
@@ -236,6 +253,21 @@ static bool move(struct limits *limits, const struct device_list *come, const st
         return false;
 }
 
+static bool check_filters(const struct limits *limits, const struct device_list *come,
+                          const struct domain_disk *disk, GError **error)
+{
+        for (unsigned i = 0; i < device_list_get_length(come); i++) {
+                if (is_filter(device_list_get(come, i)->arguments) &&
+                    has_iothread(get_def(limits->guest), disk))
+                        return error_set(
+                                error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                                "disk '%s' works in an I/O thread, and limits can only come to it with the "
+                                "disk itself or at the next start; those that it has can change",
+                                disk->target);
+        }
+        return true;
+}
+
 /* Written down first: whoever finds the guest with some of it puts the rest back. */
 static bool change(struct limits *limits, const struct domain_disk *before, const struct domain_disk *disk,
                    GError **error)
@@ -247,6 +279,8 @@ static bool change(struct limits *limits, const struct domain_disk *before, cons
         unsigned n = device_list_get_length(come);
         g_autoptr(GError) failure = NULL;
 
+        if (!check_filters(limits, come, before, error))
+                return false;
         plug_note_change(guest, &guest->status->limits, before->info.alias);
         if (!plug_write_down(guest, NULL, error))
                 return false;
@@ -370,19 +404,20 @@ static void restore_drive(struct limits *limits)
         json_decref(node);
 }
 
-/* From the image upwards. */
-static void restore_filters(struct limits *limits, const json_t *nodes)
+/* From the image upwards. One that has gone from a disk with an I/O thread cannot come back. */
+static void restore_filters(struct limits *limits, const struct domain_disk *disk, const json_t *nodes)
 {
+        bool can_come = !has_iothread(get_def(limits->guest), disk);
         json_t *options = json_array();
 
         for (unsigned i = 0; i < device_list_get_length(limits->before); i++) {
                 json_t *arguments = device_list_get(limits->before, i)->arguments;
 
-                if (!json_object_get(arguments, "throttle-group"))
+                if (!is_filter(arguments))
                         continue;
                 if (is_node(nodes, arguments))
                         json_array_append(options, arguments);
-                else
+                else if (can_come)
                         say(limits, "blockdev-add", json_incref(arguments), NULL);
         }
         if (json_array_size(options) > 0)
@@ -443,7 +478,7 @@ bool plug_restore_limits(struct guest *guest, const struct qemu_caps *caps, cons
                 log_notice("a change of the limits of disk '%s' of %s was cut short: they are put back",
                            disk->target, guest->who);
                 restore_groups(&limits, objects);
-                restore_filters(&limits, nodes);
+                restore_filters(&limits, disk, nodes);
                 restore_drive(&limits);
                 remove_filters(&limits, disk, nodes);
                 remove_groups(&limits, objects);

@@ -214,6 +214,10 @@ static bool update_interface(struct guest *guest, unsigned index, const struct d
                         error, ERROR_FROM_QEMU, ERROR_CONFIG_UNSUPPORTED,
                         "<filterref> of interface '%s' is not supported: it is a port of Open vSwitch",
                         before->info.alias);
+        if (after->filter && !before->target && !takings_share_filter(before, after))
+                return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                                 "interface '%s' has no link on the host, which <filterref> could be for",
+                                 before->info.alias);
         if (!takings_share_filter(before, after) &&
             !takings_apply_filter(update->takings, guest->domain->base.lane, (*live)->base.name, after,
                                   before->target, error))

@@ -172,6 +172,21 @@ START_TEST(test_plugged_in_changed_and_out)
 }
 END_TEST
 
+/* What goes by the emulator's own sockets meets no rules, and is told so. */
+START_TEST(test_no_link_to_filter)
+{
+        static const char user[] = "<interface type='user'><mac address='" MAC "'/><model type='virtio'/>%s"
+                                   "</interface>";
+        g_autofree char *plain = g_strdup_printf(user, ""),
+                        *filtered = g_strdup_printf(user, "<filterref filter='a'/>");
+        g_autofree char *path = guest_start(client, guest_bare_xml("one", plain));
+
+        client_fails(client, LIBVIRT_ERROR, "*'net0' has no link on the host*", path, DOMAIN_INTERFACE,
+                     "UpdateDevice", "su", filtered, LIVE);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", plain, LIVE);
+}
+END_TEST
+
 /* The rules outlive the agent; the next puts back what somebody took, and knows whose they are. */
 START_TEST(test_the_agent_dies)
 {
@@ -227,6 +242,7 @@ int main(void)
         tcase_add_test(tcase, test_a_guest_has_its_filter);
         tcase_add_test(tcase, test_a_filter_that_cannot_be);
         tcase_add_test(tcase, test_plugged_in_changed_and_out);
+        tcase_add_test(tcase, test_no_link_to_filter);
         tcase_add_test(tcase, test_the_agent_dies);
         tcase_add_test(tcase, test_the_guest_dies_alone);
         suite_add_tcase(suite, tcase);

@@ -326,6 +326,59 @@ START_TEST(test_come_and_go)
 }
 END_TEST
 
+static char *threaded_xml(const char *image, const char *target, const char *driver, const char *limits)
+{
+        return g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='raw'%s/>"
+                               "<source file='%s'/><target dev='%s'/><shareable/>%s</disk>",
+                               driver, image, target, limits);
+}
+
+static void set_limit_of(const char *disk, uint64_t limit)
+{
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", disk, 1, "total_iops_sec", "t",
+                  limit, LIVE | CONFIG);
+}
+
+/* A filter that comes to a node which a thread of its own works on is the end of QEMU. */
+START_TEST(test_iothreads)
+{
+        static const char *const names[] = { "vda", "sda", "vdb" };
+        static const char own[] = "<iotune><total_iops_sec>100</total_iops_sec></iotune>";
+        g_autofree char *virtio = threaded_xml(file, "vda", " iothread='1'", ""),
+                        *scsi = threaded_xml(file, "sda", "", ""),
+                        *limited = threaded_xml(file, "vdb", " iothread='1'", own);
+        g_autofree char *socket_path = harness_path(harness, "second");
+
+        path = guest_start(client,
+                           g_strdup_printf("<domain type='%s' "
+                                           "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                                           "<name>threads</name><memory unit='MiB'>64</memory>"
+                                           "<iothreads>1</iothreads><os><type machine='q35'>hvm</type></os>"
+                                           "<devices><controller type='scsi' model='virtio-scsi'>"
+                                           "<driver iothread='1'/></controller>%s%s%s</devices>"
+                                           "<qemu:commandline><qemu:arg value='-qmp'/>"
+                                           "<qemu:arg value='unix:%s,server=on,wait=off'/>"
+                                           "</qemu:commandline></domain>",
+                                           guest_get_type(), virtio, scsi, limited, socket_path));
+        connect_monitor();
+        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+                if (i == 2) {
+                        set_limit_of("vdb", 50);
+                        expect_limit("virtio-disk1", "iops-total", 50);
+                        set_limit_of("vdb", 0);
+                }
+                client_fails(client, LIBVIRT_ERROR, "*works in an I/O thread*", path, DOMAIN_INTERFACE,
+                             "SetBlockIOTune", "sa{sv}u", names[i], 1, "total_iops_sec", "t", (uint64_t)100,
+                             LIVE | CONFIG);
+                expect_document(0, "<iotune>", i < 2);
+                expect_document(2, "<iotune>", i < 2);
+        }
+        GROUPS(NULL);
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 1, "total_iops_sec",
+                  "t", (uint64_t)100, CONFIG);
+}
+END_TEST
+
 /* ---- QEMU refuses ---- */
 
 #define TUNE(numbers)         "<iotune>" numbers "</iotune>"
@@ -530,6 +583,7 @@ int main(void)
         tcase_add_test(tcase, test_stacked);
         tcase_add_test(tcase, test_moved);
         tcase_add_test(tcase, test_come_and_go);
+        tcase_add_test(tcase, test_iothreads);
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(refused, set_up, tear_down);
         tcase_set_timeout(refused, 300);
