@@ -25,13 +25,14 @@ static const struct domain_driver_ops *ops_of(const struct domain *domain)
         return domain->driver->ops;
 }
 
-static bool check_size(uint64_t offset, uint64_t size, GError **error)
+/* last: the greatest offset of a byte that there can be. */
+static bool check_size(uint64_t offset, uint64_t size, uint64_t last, GError **error)
 {
         if (size > DOMAIN_PEEK_MAX)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                  "%" G_GUINT64_FORMAT " bytes are more than the %d that can be had at once",
                                  size, DOMAIN_PEEK_MAX);
-        if (offset > INT64_MAX - size)
+        if (offset > last - size)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                                  "there is nothing at offset %" G_GUINT64_FORMAT, offset);
         return true;
@@ -200,7 +201,7 @@ void domain_peek_block(struct domain *domain, const char *disk, uint64_t offset,
         struct peek *peek = peek_new(domain, offset, size, flags, done, data);
 
         if (flags_check(flags, 0, ERROR_FROM_DOMAIN, "BlockPeek", &peek->error) &&
-            check_size(offset, size, &peek->error) && check_name(disk, &peek->error)) {
+            check_size(offset, size, INT64_MAX, &peek->error) && check_name(disk, &peek->error)) {
                 peek->disk = g_strdup(disk);
                 managed_run(&domain->base, MANAGED_IN_TURN, find_image_work, image_found, peek);
         } else {
@@ -242,10 +243,12 @@ void domain_peek_memory(struct domain *domain, uint64_t offset, uint64_t size, u
                         domain_bytes_done done, void *data)
 {
         struct peek *peek = peek_new(domain, offset, size, flags, done, data);
+        /* Kernels have the upper half of what is virtual. */
+        uint64_t last = flags == DOMAIN_PEEK_VIRTUAL ? UINT64_MAX : INT64_MAX;
 
         if (flags_check(flags, DOMAIN_PEEK_VIRTUAL | DOMAIN_PEEK_PHYSICAL, ERROR_FROM_DOMAIN, "MemoryPeek",
                         &peek->error) &&
-            check_size(offset, size, &peek->error) && flags != DOMAIN_PEEK_VIRTUAL &&
+            check_size(offset, size, last, &peek->error) && flags != DOMAIN_PEEK_VIRTUAL &&
             flags != DOMAIN_PEEK_PHYSICAL)
                 error_set(&peek->error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
                           "flags say either VIRTUAL (1) or PHYSICAL (2)");

@@ -42,6 +42,7 @@ struct console {
         char *alias;       /* owned */
         /* lane */
         struct end device, client;
+        bool left; /* the client takes nothing any more */
 };
 
 static void unref(struct console *console)
@@ -103,6 +104,35 @@ static bool read_end(struct end *end)
         return size > 0 || !has_failed(size);
 }
 
+/* It is free for the next client, and what this one has sent goes on to the device meanwhile. */
+static void leave(struct console *console)
+{
+        console->left = true;
+        g_atomic_int_set(&console->over, 1);
+}
+
+static void flush_client(struct console *console)
+{
+        if (!console->left && !flush(&console->client))
+                leave(console);
+        if (console->left)
+                g_byte_array_set_size(console->client.pending, 0);
+}
+
+/* False: the device has failed. */
+static bool read_what_comes(struct end *end)
+{
+        struct console *console = end->console;
+
+        if (!(end->events & POLLIN) || end->fd < 0 || read_end(end))
+                return true;
+        if (end == &console->device)
+                return false;
+        leave(console);
+        close_end(end);
+        return true;
+}
+
 static void carry(void *data);
 
 static bool wait_for(struct end *end)
@@ -110,6 +140,8 @@ static bool wait_for(struct end *end)
         bool is_device = end == &end->console->device;
         short events = 0;
 
+        if (end->fd < 0)
+                return true;
         /* The device is always read: the guest does not wait for its client. */
         if (is_device || end->other->pending->len < end->other->max)
                 events |= POLLIN;
@@ -132,20 +164,18 @@ static void carry(void *data)
         bool ok;
 
         g_atomic_int_inc(&console->refs);
-        ok = end->fd >= 0 && flush(end);
-        if (ok && (end->events & POLLIN))
-                ok = read_end(end);
-        ok = ok && flush(end->other);
+        ok = console->device.fd >= 0 && flush(&console->device) && read_what_comes(end) &&
+             flush(&console->device);
+        flush_client(console);
         if (ok && console->client.pending->len > console->client.max) {
                 log_notice("a client at '%s' does not read and loses it", console->alias);
                 ok = false;
         }
-        if (!ok || !wait_for(&console->device) || !wait_for(&console->client)) {
-                /* Last words. */
-                if (console->client.fd >= 0)
-                        flush(&console->client);
+        /* Nothing more comes from it, and all that came has gone. */
+        if (console->client.fd < 0 && console->device.pending->len == 0)
+                ok = false;
+        if (!ok || !wait_for(&console->device) || !wait_for(&console->client))
                 finish(console);
-        }
         unref(console);
 }
 

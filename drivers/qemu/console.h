@@ -3,7 +3,8 @@
 
 /*
  * A client at a character device of a guest: what either says is carried to the other, in a lane of its own.
- * QEMU never waits for the client, which loses the device when it is CONSOLE_PENDING_MAX bytes behind.
+ * QEMU never waits for the client, which loses the device when it is CONSOLE_PENDING_MAX bytes behind. What a
+ * client has sent before it left goes on to the device, until the next client comes.
  */
 
 #include "drivers/domain/driver.h"

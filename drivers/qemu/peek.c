@@ -45,6 +45,7 @@ static bool save_memory(struct domain *domain, const char *command, uint64_t off
         set = (int)json_integer_value(json_object_get(answer, "fdset-id"));
         name = g_strdup_printf("/proc/self/fd/%d", (int)json_integer_value(json_object_get(answer, "fd")));
         json_decref(answer);
+        /* QEMU takes addresses beyond INT64_MAX as negative numbers, and no others. */
         ok = qmp_execute(qmp, command,
                          json_pack("{s:I, s:I, s:s}", "val", (json_int_t)offset, "size", (json_int_t)size,
                                    "filename", name),

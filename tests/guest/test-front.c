@@ -7,6 +7,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
@@ -245,6 +247,74 @@ START_TEST(test_console)
 }
 END_TEST
 
+/* In the place of the emulator's socket; whoever connects to it is not read before it is let. */
+static int replace_socket(const char *path)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        g_strlcpy(address.sun_path, path, sizeof(address.sun_path));
+        ck_assert_int_eq(unlink(path), 0);
+        ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        ck_assert_int_eq(listen(fd, 1), 0);
+        return fd;
+}
+
+/* Numbered lines, and no fewer bytes than that. */
+static GString *write_much(int fd, size_t size)
+{
+        GString *all = g_string_new(NULL);
+
+        for (unsigned i = 0; all->len < size; i++)
+                g_string_append_printf(all, "line %05u\n", i);
+        ck_assert_int_eq(write(fd, all->str, all->len), all->len);
+        return all;
+}
+
+/* To the end, which is another one (ECONNRESET) when what was said here has not been read. */
+static GString *read_all(int fd)
+{
+        GString *all = g_string_new(NULL);
+        char buffer[4096];
+        ssize_t size;
+
+        do {
+                wait_for(fd, POLLIN);
+                size = read(fd, buffer, sizeof(buffer));
+                ck_assert(size >= 0 || errno == ECONNRESET);
+                g_string_append_len(all, buffer, MAX(size, 0));
+        } while (size > 0);
+        return all;
+}
+
+/* What a client has sent reaches the device, although the client has left and the device was slow. */
+START_TEST(test_client_that_leaves)
+{
+        g_autofree char *socket = harness_path(harness, "port");
+        g_autofree char *port =
+                g_strdup_printf("<serial type='unix'><source mode='bind' path='%s'/></serial>", socket);
+        g_autofree char *path = guest_start(client, guest_bare_xml("port", port));
+        int listener = replace_socket(socket);
+
+        /* From what is all with the device when the client leaves, to what has not been read from the client.
+         */
+        for (unsigned i = 1; i <= 24; i++) {
+                int fd = open_char(path, "OpenConsole", "", 0), device = accept(listener, NULL, NULL);
+                g_autoptr(GString) sent = write_much(fd, (size_t)i * 16 * 1024), came = NULL;
+
+                ck_assert_int_ge(device, 0);
+                close(fd);
+                /* A guest that says what nobody reads any more. */
+                if (i % 2 == 0)
+                        send(device, "hello", 5, MSG_NOSIGNAL);
+                came = read_all(device);
+                ck_assert_msg(g_string_equal(came, sent), "%zu bytes of %zu came", came->len, sent->len);
+                close(device);
+        }
+        close(listener);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("front");
@@ -257,6 +327,7 @@ int main(void)
         tcase_add_test(tcase, test_displays);
         tcase_add_test(tcase, test_channel);
         tcase_add_test(tcase, test_console);
+        tcase_add_test(tcase, test_client_that_leaves);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

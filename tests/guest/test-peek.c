@@ -123,6 +123,31 @@ START_TEST(test_memory_peek)
 }
 END_TEST
 
+/* A kernel is in the upper half of what is virtual: the table of interrupts of Linux, whose gates are
+ * present. */
+START_TEST(test_kernel_peek)
+{
+        enum { GATE_SIZE = 16, TYPE = 5, PRESENT = 0x80 };
+        static const uint64_t table = UINT64_C(0xfffffe0000000000);
+        g_autofree char *console = harness_path(harness, "console");
+        g_autofree char *path = guest_start(client, guest_linux_xml("linux", console, "idle"));
+        g_autoptr(sd_bus_message) reply = NULL;
+        const uint8_t *gate;
+        size_t size;
+
+        guest_wait_console(console, "virtbus-guest: ready");
+        reply = client_call(client, path, DOMAIN_INTERFACE, "MemoryPeek", "ttu", table, (uint64_t)GATE_SIZE,
+                            1);
+        ck_assert_int_gt(sd_bus_message_read_array(reply, 'y', (const void **)&gate, &size), 0);
+        ck_assert_uint_eq(size, GATE_SIZE);
+        ck_assert_uint_ne(gate[TYPE] & PRESENT, 0);
+        client_fails(client, LIBVIRT_ERROR, "*nothing at offset*", path, DOMAIN_INTERFACE, "MemoryPeek",
+                     "ttu", UINT64_MAX, UINT64_C(1), 1);
+        client_fails(client, LIBVIRT_ERROR, "*nothing at offset*", path, DOMAIN_INTERFACE, "MemoryPeek",
+                     "ttu", table, UINT64_C(1), 2);
+}
+END_TEST
+
 static uint64_t get_capacity(const char *path, const char *disk)
 {
         g_autoptr(sd_bus_message) reply =
@@ -272,6 +297,7 @@ int main(void)
         tcase_set_timeout(tcase, 300);
         tcase_add_test(tcase, test_block_peek);
         tcase_add_test(tcase, test_memory_peek);
+        tcase_add_test(tcase, test_kernel_peek);
         tcase_add_test(tcase, test_resize);
         tcase_add_test(tcase, test_resize_to_capacity);
         tcase_add_test(tcase, test_threshold);
