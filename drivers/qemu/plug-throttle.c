@@ -58,10 +58,16 @@ struct limits {
 };
 
 /* arguments is taken. */
-static bool say(struct limits *limits, const char *command, json_t *arguments, GError **error)
+static bool ask(struct limits *limits, const char *command, json_t *arguments, json_t **answer,
+                GError **error)
 {
         return plug_tell(limits->guest, command, arguments,
-                         plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), NULL, &limits->unsure, error);
+                         plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), answer, &limits->unsure, error);
+}
+
+static bool say(struct limits *limits, const char *command, json_t *arguments, GError **error)
+{
+        return ask(limits, command, arguments, NULL, error);
 }
 
 static const json_t *last_arguments(const struct device_list *list)
@@ -189,8 +195,13 @@ static bool set_numbers(struct limits *limits, const struct device_list *come,
         return true;
 }
 
-/* QEMU ends when a filter is put on a node that a thread other than its main one works on. */
-static bool has_iothread(const struct domain_def *def, const struct domain_disk *disk)
+/* Who works on a disk, or all disks of its controller, in place of QEMU's main thread. */
+struct workers {
+        uint64_t thread; /* 0: none */
+        bool several;
+};
+
+static struct workers find_workers(const struct domain_def *def, const struct domain_disk *disk)
 {
         const struct device_context context = { .def = def };
         const struct domain_controller *controller =
@@ -198,8 +209,9 @@ static bool has_iothread(const struct domain_def *def, const struct domain_disk 
                                                                       disk->info.address.drive.controller)
                                              : NULL;
 
-        return disk->iothread > 0 || disk->iothread_map ||
-               (controller && (controller->iothread > 0 || controller->iothread_map));
+        if (controller)
+                return (struct workers){ controller->iothread, controller->iothread_map != NULL };
+        return (struct workers){ disk->iothread, disk->iothread_map != NULL };
 }
 
 static bool is_filter(const json_t *arguments)
@@ -253,45 +265,137 @@ static bool move(struct limits *limits, const struct device_list *come, const st
         return false;
 }
 
-static bool check_filters(const struct limits *limits, const struct device_list *come,
-                          const struct domain_disk *disk, GError **error)
+/* ---- filters ---- */
+
+/* What a filter is made on that is made apart from its disk. Free it. */
+static char *name_nothing(const json_t *filter)
 {
+        return g_strconcat(json_string_value(json_object_get(filter, "node-name")), "-null", NULL);
+}
+
+/* In bytes, as the guest sees it. */
+static bool find_size(struct limits *limits, const char *node, json_int_t *size, GError **error)
+{
+        json_t *nodes = NULL, *one;
+        size_t i;
+
+        *size = -1;
+        if (!ask(limits, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), &nodes, error))
+                return false;
+        json_array_foreach(nodes, i, one)
+        {
+                const json_t *bytes = json_object_get(json_object_get(one, "image"), "virtual-size");
+
+                if (g_strcmp0(json_string_value(json_object_get(one, "node-name")), node) == 0)
+                        *size = json_integer_value(bytes);
+        }
+        json_decref(nodes);
+        return *size >= 0 ||
+               error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR, "the emulator has no node '%s'", node);
+}
+
+/* Of the same size as what it is for: the one that it had first stays a filter's. */
+static bool add_apart(struct limits *limits, const json_t *filter, const char *nothing, GError **error)
+{
+        json_t *apart = json_copy((json_t *)filter);
+        json_int_t size;
+
+        json_object_set_new(apart, "file", json_string(nothing));
+        if (find_size(limits, json_string_value(json_object_get(filter, "file")), &size, error) &&
+            say(limits, "blockdev-add",
+                json_pack("{s:s, s:s, s:I}", "driver", "null-co", "node-name", nothing, "size", size), error))
+                return say(limits, "blockdev-add", apart, error);
+        json_decref(apart);
+        return false;
+}
+
+static bool remove_node(struct limits *limits, const char *name, GError **error)
+{
+        return say(limits, "blockdev-del", json_pack("{s:s}", "node-name", name), error);
+}
+
+/*
+ * QEMU 7.2 ends when a filter is put on a node that another thread than its main one works on, so there one
+ * is made apart, handed to that thread, and put where it belongs.
+ */
+static bool add_in_thread(struct limits *limits, const json_t *filter, uint64_t thread, GError **error)
+{
+        const char *name = json_string_value(json_object_get(filter, "node-name"));
+        g_autofree char *nothing = name_nothing(filter),
+                        *id = g_strdup_printf("iothread%" G_GUINT64_FORMAT, thread);
+
+        if (add_apart(limits, filter, nothing, error) &&
+            say(limits, "x-blockdev-set-iothread", json_pack("{s:s, s:s}", "node-name", name, "iothread", id),
+                error) &&
+            say(limits, "blockdev-reopen", json_pack("{s:[O]}", "options", filter), error) &&
+            remove_node(limits, nothing, error))
+                return true;
+        lane_shield(limits->guest->domain->base.lane);
+        remove_node(limits, name, NULL);
+        remove_node(limits, nothing, NULL);
+        return false;
+}
+
+/* Limits and the filters that keep to them; what fails leaves nothing. */
+static bool make_parts(struct limits *limits, const struct device_list *come, uint64_t thread, GError **error)
+{
+        unsigned n = device_list_get_length(come);
+        g_autoptr(GError) failure = NULL;
+
+        if (thread == 0 && plug_make_parts(limits->guest, come, n, limits->deadline, NULL, &failure))
+                return true;
+        for (unsigned i = 0; thread != 0 && !failure && i < n; i++) {
+                const struct device_part *part = device_list_get(come, i);
+
+                if (is_filter(part->arguments))
+                        add_in_thread(limits, part->arguments, thread, &failure);
+                else
+                        say(limits, device_part_get_command(part), json_incref(part->arguments), &failure);
+        }
+        if (!failure)
+                return true;
+        lane_shield(limits->guest->domain->base.lane);
+        if (thread != 0)
+                plug_undo_parts(limits->guest, come, n, limits->deadline);
+        limits->unsure |= plug_is_unsure(failure);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+}
+
+static bool check_filters(const struct device_list *come, const struct workers *workers,
+                          const struct qemu_caps *caps, const struct domain_disk *disk, GError **error)
+{
+        bool can_come = workers->thread == 0 || qemu_caps_has_command(caps, "x-blockdev-set-iothread");
+
         for (unsigned i = 0; i < device_list_get_length(come); i++) {
-                if (is_filter(device_list_get(come, i)->arguments) &&
-                    has_iothread(get_def(limits->guest), disk))
-                        return error_set(
-                                error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
-                                "disk '%s' works in an I/O thread, and limits can only come to it with the "
-                                "disk itself or at the next start; those that it has can change",
-                                disk->target);
+                if (is_filter(device_list_get(come, i)->arguments) && (workers->several || !can_come))
+                        return error_set(error, ERROR_FROM_QEMU, ERROR_OPERATION_UNSUPPORTED,
+                                         "disk '%s' works in %s, and limits can only come to it with the "
+                                         "disk itself or at the next start; those that it has can change",
+                                         disk->target,
+                                         workers->several ? "several I/O threads" : "an I/O thread");
         }
         return true;
 }
 
 /* Written down first: whoever finds the guest with some of it puts the rest back. */
-static bool change(struct limits *limits, const struct domain_disk *before, const struct domain_disk *disk,
-                   GError **error)
+static bool change(struct limits *limits, const struct qemu_caps *caps, const struct domain_disk *before,
+                   const struct domain_disk *disk, GError **error)
 {
         CLEANUP(device_list_free)
         struct device_list *come = plug_subtract_parts(limits->after, limits->before);
         CLEANUP(device_list_free) struct device_list *go = plug_subtract_parts(limits->before, limits->after);
         struct guest *guest = limits->guest;
-        unsigned n = device_list_get_length(come);
-        g_autoptr(GError) failure = NULL;
+        struct workers workers = find_workers(get_def(guest), before);
 
-        if (!check_filters(limits, come, before, error))
+        if (!check_filters(come, &workers, caps, before, error))
                 return false;
         plug_note_change(guest, &guest->status->limits, before->info.alias);
-        if (!plug_write_down(guest, NULL, error))
+        if (!plug_write_down(guest, NULL, error) || !make_parts(limits, come, workers.thread, error))
                 return false;
-        if (!plug_make_parts(guest, come, n, limits->deadline, NULL, &failure)) {
-                limits->unsure |= plug_is_unsure(failure);
-                g_propagate_error(error, g_steal_pointer(&failure));
-                return false;
-        }
         if (!move(limits, come, before, disk, error)) {
                 lane_shield(guest->domain->base.lane);
-                plug_undo_parts(guest, come, n, limits->deadline);
+                plug_undo_parts(guest, come, device_list_get_length(come), limits->deadline);
                 return false;
         }
         plug_undo_parts(guest, go, device_list_get_length(go), limits->deadline);
@@ -308,7 +412,7 @@ static bool run(struct limits *limits, const struct domain_disk *before, const s
                device_describe_made(limits->before, get_def(limits->guest), caps, DOMAIN_DEVICE_DISK, before,
                                     error) &&
                device_describe_made(limits->after, def, caps, DOMAIN_DEVICE_DISK, after, error) &&
-               change(limits, before, after, error);
+               change(limits, caps, before, after, error);
 }
 
 /* What has come about is written down with its definition. */
@@ -348,12 +452,6 @@ bool plug_update_limits(struct guest *guest, unsigned index, bool complete, stru
 }
 
 /* ---- as the definition says ---- */
-
-static bool ask(struct limits *limits, const char *command, json_t *arguments, json_t **answer)
-{
-        return plug_tell(limits->guest, command, arguments,
-                         plug_get_timeout(limits->deadline, QMP_TIMEOUT_MS), answer, &limits->unsure, NULL);
-}
 
 static bool is_node(const json_t *nodes, const json_t *arguments)
 {
@@ -398,16 +496,42 @@ static void restore_drive(struct limits *limits)
         g_autofree char *path = get_drive_path(limits->before);
         json_t *node = NULL;
 
-        if (ask(limits, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", "drive"), &node) &&
+        if (ask(limits, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", "drive"), &node, NULL) &&
             g_strcmp0(json_string_value(node), get_drive(limits->before)) != 0)
                 set_drive(limits, limits->before, NULL);
         json_decref(node);
 }
 
-/* From the image upwards. One that has gone from a disk with an I/O thread cannot come back. */
+/*
+ * One in another thread that nobody reads goes first: it may have been left apart from its disk, and whether
+ * it was handed to the thread by then nobody tells.
+ */
+static bool is_in_place(struct limits *limits, const struct workers *workers, const json_t *nodes,
+                        const json_t *filter)
+{
+        return is_node(nodes, filter) &&
+               (workers->thread == 0 ||
+                !remove_node(limits, json_string_value(json_object_get(filter, "node-name")), NULL));
+}
+
+static void restore_filter(struct limits *limits, const struct workers *workers, const json_t *filter)
+{
+        g_autofree char *nothing = name_nothing(filter);
+
+        if (workers->several)
+                return;
+        if (workers->thread == 0) {
+                say(limits, "blockdev-add", json_incref((json_t *)filter), NULL);
+                return;
+        }
+        remove_node(limits, nothing, NULL);
+        add_in_thread(limits, filter, workers->thread, NULL);
+}
+
+/* From the image upwards. */
 static void restore_filters(struct limits *limits, const struct domain_disk *disk, const json_t *nodes)
 {
-        bool can_come = !has_iothread(get_def(limits->guest), disk);
+        struct workers workers = find_workers(get_def(limits->guest), disk);
         json_t *options = json_array();
 
         for (unsigned i = 0; i < device_list_get_length(limits->before); i++) {
@@ -415,10 +539,10 @@ static void restore_filters(struct limits *limits, const struct domain_disk *dis
 
                 if (!is_filter(arguments))
                         continue;
-                if (is_node(nodes, arguments))
+                if (is_in_place(limits, &workers, nodes, arguments))
                         json_array_append(options, arguments);
-                else if (can_come)
-                        say(limits, "blockdev-add", json_incref(arguments), NULL);
+                else
+                        restore_filter(limits, &workers, arguments);
         }
         if (json_array_size(options) > 0)
                 say(limits, "blockdev-reopen", json_pack("{s:O}", "options", options), NULL);
@@ -442,8 +566,7 @@ static void remove_filters(struct limits *limits, const struct domain_disk *disk
                         const char *name = json_string_value(json_object_get(node, "node-name"));
 
                         if (name && g_str_has_prefix(name, prefix) && !plug_find_part(limits->before, &part))
-                                removed += say(limits, "blockdev-del", json_pack("{s:s}", "node-name", name),
-                                               NULL);
+                                removed += remove_node(limits, name, NULL);
                 }
         } while (removed > 0);
 }
@@ -473,8 +596,8 @@ bool plug_restore_limits(struct guest *guest, const struct qemu_caps *caps, cons
 
         if (!device_describe_made(list, get_def(guest), caps, DOMAIN_DEVICE_DISK, disk, NULL))
                 return true;
-        if (ask(&limits, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), &nodes) &&
-            ask(&limits, "qom-list", json_pack("{s:s}", "path", "/objects"), &objects)) {
+        if (ask(&limits, "query-named-block-nodes", json_pack("{s:b}", "flat", 1), &nodes, NULL) &&
+            ask(&limits, "qom-list", json_pack("{s:s}", "path", "/objects"), &objects, NULL)) {
                 log_notice("a change of the limits of disk '%s' of %s was cut short: they are put back",
                            disk->target, guest->who);
                 restore_groups(&limits, objects);

@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -25,13 +26,15 @@ static char *file, *medium, *path;
 static char *script; /* what fake-qemu is to do */
 static FILE *monitor;
 
-/* 16 MiB of nothing. */
+#define FILE_SIZE (16 << 20)
+
+/* Of nothing. */
 static char *make_file(const char *name)
 {
         char *made = harness_path(harness, name);
 
         ck_assert(g_file_set_contents(made, "", 0, NULL));
-        ck_assert_int_eq(truncate(made, 16 << 20), 0);
+        ck_assert_int_eq(truncate(made, FILE_SIZE), 0);
         return made;
 }
 
@@ -326,59 +329,6 @@ START_TEST(test_come_and_go)
 }
 END_TEST
 
-static char *threaded_xml(const char *image, const char *target, const char *driver, const char *limits)
-{
-        return g_strdup_printf("<disk type='file' device='disk'><driver name='qemu' type='raw'%s/>"
-                               "<source file='%s'/><target dev='%s'/><shareable/>%s</disk>",
-                               driver, image, target, limits);
-}
-
-static void set_limit_of(const char *disk, uint64_t limit)
-{
-        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", disk, 1, "total_iops_sec", "t",
-                  limit, LIVE | CONFIG);
-}
-
-/* A filter that comes to a node which a thread of its own works on is the end of QEMU. */
-START_TEST(test_iothreads)
-{
-        static const char *const names[] = { "vda", "sda", "vdb" };
-        static const char own[] = "<iotune><total_iops_sec>100</total_iops_sec></iotune>";
-        g_autofree char *virtio = threaded_xml(file, "vda", " iothread='1'", ""),
-                        *scsi = threaded_xml(file, "sda", "", ""),
-                        *limited = threaded_xml(file, "vdb", " iothread='1'", own);
-        g_autofree char *socket_path = harness_path(harness, "second");
-
-        path = guest_start(client,
-                           g_strdup_printf("<domain type='%s' "
-                                           "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
-                                           "<name>threads</name><memory unit='MiB'>64</memory>"
-                                           "<iothreads>1</iothreads><os><type machine='q35'>hvm</type></os>"
-                                           "<devices><controller type='scsi' model='virtio-scsi'>"
-                                           "<driver iothread='1'/></controller>%s%s%s</devices>"
-                                           "<qemu:commandline><qemu:arg value='-qmp'/>"
-                                           "<qemu:arg value='unix:%s,server=on,wait=off'/>"
-                                           "</qemu:commandline></domain>",
-                                           guest_get_type(), virtio, scsi, limited, socket_path));
-        connect_monitor();
-        for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-                if (i == 2) {
-                        set_limit_of("vdb", 50);
-                        expect_limit("virtio-disk1", "iops-total", 50);
-                        set_limit_of("vdb", 0);
-                }
-                client_fails(client, LIBVIRT_ERROR, "*works in an I/O thread*", path, DOMAIN_INTERFACE,
-                             "SetBlockIOTune", "sa{sv}u", names[i], 1, "total_iops_sec", "t", (uint64_t)100,
-                             LIVE | CONFIG);
-                expect_document(0, "<iotune>", i < 2);
-                expect_document(2, "<iotune>", i < 2);
-        }
-        GROUPS(NULL);
-        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "vda", 1, "total_iops_sec",
-                  "t", (uint64_t)100, CONFIG);
-}
-END_TEST
-
 /* ---- QEMU refuses ---- */
 
 #define TUNE(numbers)         "<iotune>" numbers "</iotune>"
@@ -467,11 +417,25 @@ static char *describe_groups(void)
         return g_strjoinv("", (char **)groups->pdata);
 }
 
+/* The nodes that QEMU has, in no order. */
+static char *describe_nodes(void)
+{
+        g_autofree char *answer = ask("{'execute': 'query-named-block-nodes', 'id': 'n'}", "n");
+        g_auto(GStrv) parts = g_strsplit(answer, "{\"iops_rd\"", -1);
+        g_autoptr(GPtrArray) nodes = g_ptr_array_new();
+
+        for (unsigned i = 0; parts[i]; i++)
+                g_ptr_array_add(nodes, g_strdelimit(parts[i], "]}, ", ' '));
+        g_ptr_array_sort(nodes, compare_texts);
+        g_ptr_array_add(nodes, NULL);
+        return g_strjoinv("", (char **)nodes->pdata);
+}
+
 /* What can have changed: groups, filters and the groups that they keep to, who reads what, the documents. */
 static char *describe_all(void)
 {
         g_autofree char *groups = describe_groups();
-        g_autofree char *nodes = ask("{'execute': 'query-named-block-nodes', 'id': 'n'}", "n");
+        g_autofree char *nodes = describe_nodes();
         g_autofree char *drives = ask("{'execute': 'query-block', 'id': 'b'}", "b");
         g_autofree char *live = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
         g_autofree char *stored = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 2);
@@ -574,6 +538,154 @@ START_TEST(test_late)
 }
 END_TEST
 
+/* ---- in I/O threads ---- */
+
+#define DISK(driver, target, limits)                                                                         \
+        "<disk type='file' device='disk'><driver name='qemu' type='raw'" driver                              \
+        "/><source file='%s'/><target dev='" target "'/><shareable/>" limits "</disk>"
+
+/*
+ * A Linux whose drivers are up, which is what gives the disks to their threads: "vda" and "vdb" to one of
+ * their own, "sda" to the one of its controller. "vdb" is behind limits from the start.
+ */
+static void start_threaded(void)
+{
+        g_autofree char *console = harness_path(harness, "console"),
+                        *socket_path = harness_path(harness, "second");
+        g_autofree char *all = guest_linux_xml("fault-plug-limits", console, "idle");
+        g_autofree char *devices =
+                g_strdup_printf("<devices><emulator>%s</emulator><controller type='scsi' model='virtio-scsi'>"
+                                "<driver iothread='2'/></controller>" DISK(" iothread='1'", "vda", "")
+                                        DISK("", "sda", "") DISK(" iothread='1'", "vdb", TUNE(TOTAL(7000))),
+                                g_getenv("VIRTBUS_FAKE_QEMU"), file, file, file);
+        g_autofree char *end = g_strdup_printf(
+                "<qemu:commandline><qemu:arg value='-qmp'/><qemu:arg value='unix:%s,server=on,wait=off'/>"
+                "<qemu:arg value='-D'/><qemu:arg value='%s'/></qemu:commandline></domain>",
+                socket_path, script);
+        GString *xml = g_string_new(all);
+
+        g_string_replace(xml, "<name>", "<iothreads>2</iothreads><name>", 1);
+        g_string_replace(xml, "<domain ", "<domain xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' ",
+                         1);
+        g_string_replace(xml, "<devices>", devices, 1);
+        g_string_replace(xml, "</domain>", end, 1);
+        path = guest_start(client, g_string_free(xml, FALSE));
+        guest_wait_console(console, "virtbus-guest: ready");
+        connect_monitor();
+}
+
+#define COMMANDS_IN_THREAD 7
+
+static const char *const threaded[] = { "vda", "sda" };
+
+static void limit_threaded(const char *disk, uint64_t limit)
+{
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", disk, 1, "total_bytes_sec",
+                  "t", limit, LIVE | CONFIG);
+}
+
+/* What is put above an image in QEMU is no larger than it is: the guest may come to see that. */
+static void expect_size(void)
+{
+        g_autofree char *answer = ask("{'execute': 'query-named-block-nodes', 'id': 'n'}", "n");
+
+        for (const char *at = answer; (at = strstr(at, "\"virtual-size\": "));) {
+                at += strlen("\"virtual-size\": ");
+                ck_assert_int_eq(atoi(at), FILE_SIZE);
+        }
+}
+
+/* Limits come to such a disk, twice, and go; at each command that is refused all is as it was. */
+START_TEST(test_threads)
+{
+        start_threaded();
+        for (unsigned i = 0; i < 2 * G_N_ELEMENTS(threaded); i++) {
+                const char *disk = threaded[i / 2];
+                g_autofree char *before = describe_all();
+
+                for (unsigned step = 0; step < COMMANDS_IN_THREAD; step++) {
+                        tell(step, "refuse");
+                        client_fails(client, LIBVIRT_ERROR, "*no such luck*", path, DOMAIN_INTERFACE,
+                                     "SetBlockIOTune", "sa{sv}u", disk, 1, "total_bytes_sec", "t",
+                                     (uint64_t)4000, LIVE | CONFIG);
+                        expect_as(before);
+                }
+                limit_threaded(disk, 4000);
+                expect_filters(*disk == 'v' ? "virtio-disk0" : "scsi0-0-0-0", 1);
+                expect_limit(*disk == 'v' ? "virtio-disk0" : "scsi0-0-0-0", "bps-total", 4000);
+                expect_size();
+                limit_threaded(disk, 0);
+                expect_as(before);
+        }
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
+static void kill_held_agent(void)
+{
+        harness_wait_until(is_held, NULL, "a command is held");
+        harness_end_agent(harness, SIGKILL);
+        client_wait_name(client, false);
+}
+
+static void kill_agent_at(unsigned step, const char *disk, uint64_t limit)
+{
+        struct client_answer answer = { 0 };
+
+        tell(step, "hold");
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", disk, 1,
+                    "total_bytes_sec", "t", limit, LIVE);
+        kill_held_agent();
+        client_wait_answer(client, &answer);
+        g_free(answer.error);
+}
+
+/* word: what the emulator does from now on */
+static void start_next_agent(const char *word)
+{
+        ck_assert(g_file_set_contents(script, word, -1, NULL));
+        harness_start_agent(harness);
+}
+
+/* Whatever an agent had come to when it was killed, the next has all as it was. */
+START_TEST(test_threads_of_a_killed_agent)
+{
+        g_autofree char *before = NULL;
+
+        start_threaded();
+        before = describe_all();
+        for (unsigned step = 0; step < COMMANDS_IN_THREAD; step++) {
+                kill_agent_at(step, "vda", 4000);
+                start_next_agent("pass");
+                harness_wait_until(is_as, before, "all is as it was");
+        }
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        limit_threaded("vda", 4000);
+        expect_filters("virtio-disk0", 1);
+}
+END_TEST
+
+/* Limits that were going come back; so they do where the agent that was at it is killed, too. */
+START_TEST(test_limits_of_a_killed_agent)
+{
+        enum { GOES = 1, COME_BACK = 7 };
+        g_autofree char *before = NULL;
+
+        start_threaded();
+        before = describe_all();
+        for (unsigned step = 0; step < COME_BACK; step++) {
+                g_autofree char *word = g_strdup_printf("again %u", step);
+
+                kill_agent_at(GOES, "vdb", 0);
+                start_next_agent(word);
+                kill_held_agent();
+                start_next_agent("pass");
+                harness_wait_until(is_as, before, "all is as it was");
+        }
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("limits");
@@ -583,13 +695,15 @@ int main(void)
         tcase_add_test(tcase, test_stacked);
         tcase_add_test(tcase, test_moved);
         tcase_add_test(tcase, test_come_and_go);
-        tcase_add_test(tcase, test_iothreads);
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(refused, set_up, tear_down);
         tcase_set_timeout(refused, 300);
         tcase_add_test(refused, test_refused);
         tcase_add_test(refused, test_tuning_refused);
         tcase_add_test(refused, test_late);
+        tcase_add_test(refused, test_threads);
+        tcase_add_test(refused, test_threads_of_a_killed_agent);
+        tcase_add_test(refused, test_limits_of_a_killed_agent);
         suite_add_tcase(suite, refused);
         return harness_main(suite);
 }

@@ -443,6 +443,7 @@ static bool is_plugging(const char *command)
                                                 "\"chardev-remove\"",
                                                 "\"qom-set\"",
                                                 "\"blockdev-reopen\"",
+                                                "\"x-blockdev-set-iothread\"",
                                                 "\"blockdev-open-tray\"",
                                                 "\"blockdev-remove-medium\"",
                                                 "\"blockdev-insert-medium\"",
