@@ -424,6 +424,15 @@ static void keep_attributes(xmlNode *node, const xmlNode *old)
                                  hardware_peek(old, (const char *)attr->name));
 }
 
+/* The limits of a drive are there for whatever is in it; they are of one kind or the other. */
+static void keep_limits(xmlNode *node, const xmlNode *old)
+{
+        if (xml_child(node, "iotune") || xml_child(node, "throttlefilters"))
+                return;
+        keep(node, old, "iotune");
+        keep(node, old, "throttlefilters");
+}
+
 /* Whoever asks for another medium says no more than that: what it does not belong to stays. */
 static void keep_drive(xmlNode *node, const xmlNode *old)
 {
@@ -437,6 +446,7 @@ static void keep_drive(xmlNode *node, const xmlNode *old)
                 if (!g_strv_contains(others, (const char *)child->name))
                         keep(node, old, (const char *)child->name);
         }
+        keep_limits(node, old);
         if (!driver)
                 return;
         keep_attributes(hardware_child(node, "driver"), driver);
