@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define USER_ALIAS "ua-"
-
 /* ---- what is asked for ---- */
 
 /* An element that names or describes a device, as a document of its own. */
@@ -133,7 +131,7 @@ static void compare_alias(struct match *match, const char *given)
 {
         const char *own = hardware_peek_child(match->node, "alias", "name");
 
-        if (!given || (!own && !g_str_has_prefix(given, USER_ALIAS)))
+        if (!given || (!own && !normalize_is_user_alias(given)))
                 return;
         match->compared++;
         match->differs |= g_strcmp0(own, given) != 0;
