@@ -14,8 +14,6 @@
 
 #include <string.h>
 
-#define USER_ALIAS "ua-"
-
 /* ---- what is asked for ---- */
 
 /* An element that names or describes a device, as a document of its own. */
@@ -133,7 +131,7 @@ static void compare_alias(struct match *match, const char *given)
 {
         const char *own = hardware_peek_child(match->node, "alias", "name");
 
-        if (!given || (!own && !g_str_has_prefix(given, USER_ALIAS)))
+        if (!given || (!own && !normalize_is_user_alias(given)))
                 return;
         match->compared++;
         match->differs |= g_strcmp0(own, given) != 0;
@@ -424,6 +422,15 @@ static void keep_attributes(xmlNode *node, const xmlNode *old)
                                  hardware_peek(old, (const char *)attr->name));
 }
 
+/* The limits of a drive are there for whatever is in it; they are of one kind or the other. */
+static void keep_limits(xmlNode *node, const xmlNode *old)
+{
+        if (xml_child(node, "iotune") || xml_child(node, "throttlefilters"))
+                return;
+        keep(node, old, "iotune");
+        keep(node, old, "throttlefilters");
+}
+
 /* Whoever asks for another medium says no more than that: what it does not belong to stays. */
 static void keep_drive(xmlNode *node, const xmlNode *old)
 {
@@ -437,6 +444,7 @@ static void keep_drive(xmlNode *node, const xmlNode *old)
                 if (!g_strv_contains(others, (const char *)child->name))
                         keep(node, old, (const char *)child->name);
         }
+        keep_limits(node, old);
         if (!driver)
                 return;
         keep_attributes(hardware_child(node, "driver"), driver);

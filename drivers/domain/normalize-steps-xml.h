@@ -40,6 +40,8 @@ bool address_spapr(struct hardware *hardware, GError **error);
 void normalize_strip(struct hardware *hardware);
 /* The same of one element below <devices>, in whatever document. */
 void normalize_strip_device(xmlNode *node);
+/* Does the alias stay? It is the user's own, and one that the emulator can have for a name. */
+bool normalize_is_user_alias(const char *name);
 
 /*
  * The steps for a device that comes while the machine runs, hardware->fresh: on buses that are there. Adds a

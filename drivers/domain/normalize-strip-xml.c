@@ -7,7 +7,8 @@
 #include "drivers/domain/kinds-xml.h"
 #include "drivers/domain/normalize-steps-xml.h"
 
-#define USER_ALIAS "ua-"
+#define USER_ALIAS  "ua-"
+#define ALIAS_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._"
 
 /* Names that are made up at start; they are free again when the guest has ended. */
 static const char *const generated_targets[] = { "vnet", "macvtap", "macvlan", NULL };
@@ -24,13 +25,18 @@ static bool is_generated_target(const char *dev)
         return false;
 }
 
+bool normalize_is_user_alias(const char *name)
+{
+        return name && g_str_has_prefix(name, USER_ALIAS) && !name[strspn(name, ALIAS_CHARS)];
+}
+
 static void strip_alias(xmlNode *device)
 {
         for (xmlNode *child = xml_first_element(device), *next; child; child = next) {
                 const char *name = hardware_peek(child, "name");
 
                 next = xml_next_element(child);
-                if (xml_is(child, "alias") && !(name && g_str_has_prefix(name, USER_ALIAS)))
+                if (xml_is(child, "alias") && !normalize_is_user_alias(name))
                         xml_remove(child);
         }
 }

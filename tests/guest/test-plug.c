@@ -421,6 +421,7 @@ START_TEST(test_media_with_limits)
         static const char limits[] = "<iotune><total_iops_sec>500</total_iops_sec></iotune>";
         g_autofree char *image = make_image("a.img"), *other = make_image("b.img");
         g_autofree char *empty = drive_xml(NULL, limits), *full = drive_xml(image, limits);
+        g_autofree char *other_short = drive_xml(other, ""), *empty_short = drive_xml(NULL, "");
         g_autofree char *changed = drive_xml(other, limits), *path = start_bare(full);
 
         for (unsigned i = 0; i < 2; i++) {
@@ -434,6 +435,11 @@ START_TEST(test_media_with_limits)
                 ck_assert(!has(path, 0, "<source file="));
                 update(path, full, LIVE);
                 ck_assert(has(path, 0, image));
+                /* Nor does an element without them mean that they are to go. */
+                update(path, other_short, LIVE);
+                ck_assert(has(path, 0, other) && has(path, 0, "<total_iops_sec>500<"));
+                update(path, empty_short, LIVE);
+                ck_assert(!has(path, 0, "<source file=") && has(path, 0, "<total_iops_sec>500<"));
         }
 }
 END_TEST

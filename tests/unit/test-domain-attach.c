@@ -140,6 +140,8 @@ static const struct {
         { "<interface type='user'><alias name='ua-mine'/></interface>", "ua-mine", 9 },
         /* as another guest shows it */
         { "<interface type='user'><alias name='net0'/></interface>", "net3", 9 },
+        /* what is no name for the emulator */
+        { "<interface type='user'><alias name='ua-my own'/></interface>", "net3", 9 },
 };
 
 #define MANY                                                                                                 \
