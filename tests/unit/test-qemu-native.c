@@ -155,6 +155,10 @@ START_TEST(scripts)
         refuse(QEMU "-m \"${MEM:-1G}\"", "'${MEM:-1G}' in");
         refuse(QEMU "-m `cat mem`", "for a shell");
         refuse(QEMU "-S | tee log", "'|' in");
+        refuse(QEMU "-hda ~/a.raw", "'~/a.raw' in");
+        refuse(QEMU "-drive file=~/a.raw,if=virtio", "'~/a.raw' in");
+        refuse("~/bin/" QEMU "-S", "'~/bin/");
+        expect(QEMU "-append '~/a =~/b' -hda /a~b.raw", "<cmdline>~/a =~/b</cmdline>");
         refuse(QEMU "-S; echo ended", "';' in");
         refuse(QEMU "-S > $LOG", "'>' in");
         refuse("sudo", "without a program");
