@@ -83,6 +83,7 @@ static void kind_state_defined(struct managed_state *state)
 static void kind_object_init(struct managed *object, void *context)
 {
         domain_from(object)->driver = context;
+        domain_from(object)->ending_fd = -1;
 }
 
 static void kind_object_clear(struct managed *object)
@@ -95,6 +96,8 @@ static void kind_object_clear(struct managed *object)
         domain_arrival_free(domain->arrival);
         if (domain->live)
                 domain->driver->ops->live_free(domain);
+        if (domain->ending_fd >= 0)
+                close(domain->ending_fd);
 }
 
 const struct managed_kind domain_kind = {

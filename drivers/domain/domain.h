@@ -115,6 +115,7 @@ struct domain {
                 *departure;        /* borrowed from the operation; it is on its way elsewhere, or NULL */
         struct domain_image *kept; /* owned; the managed save of a driver that keeps it in memory, or NULL */
         void *live;                /* the driver's, NULL when inactive */
+        int ending_fd; /* owned; the driver's: ready when its last guest has been dealt with; -1: it has */
         /* loop */
         bool replugging, replug_again; /* its guest looks after its USB devices, and is to do it once more */
         struct domain_known *known;    /* owned; what it has been asked (stats.h), NULL: nothing yet */

@@ -14,6 +14,8 @@
 #include "base/loop.h"
 #include "drivers/domain/stats-private.h"
 
+#include <string.h>
+
 /* Guests that are asked at a time, by CPU of the host, and at least. */
 #define GUESTS_PER_CPU 4
 #define GUESTS_MIN     8
@@ -39,6 +41,7 @@ void domain_known_free(struct domain_known *known)
                 return;
         for (unsigned i = 0; i < DOMAIN_PARTS; i++)
                 domain_answer_unref(known->answers[i]);
+        definition_unref(known->looked);
         g_ptr_array_unref(known->waiting);
         g_free(known);
 }
@@ -135,6 +138,37 @@ static void free_old_slots(struct domain_driver *driver)
                 slot_free(slot);
 }
 
+static bool has_same_disks(const struct domain_def *one, const struct domain_def *other)
+{
+        if (one->devices.n_disks != other->devices.n_disks)
+                return false;
+        for (unsigned i = 0; i < one->devices.n_disks; i++) {
+                const struct domain_disk *disk = &one->devices.disks[i], *same = &other->devices.disks[i];
+
+                if (strcmp(disk->target, same->target) != 0 ||
+                    g_strcmp0(disk->source.path, same->source.path) != 0)
+                        return false;
+        }
+        return true;
+}
+
+/* A look at files that are not the disks any more tells nothing of them, and may never come to an end. */
+static bool is_open(const struct domain_known *known, const struct stats_entry *entry, enum domain_part part)
+{
+        if (part == DOMAIN_PART_BLOCK && known->looked &&
+            (entry->state->base.active ||
+             !has_same_disks(domain_def_of(known->looked), domain_state_get_def(entry->state))))
+                return false;
+        return known->asked_us[part] != 0;
+}
+
+static void note_look(struct domain_known *known, const struct stats_entry *entry)
+{
+        g_clear_pointer(&known->looked, definition_unref);
+        if (!entry->state->base.active)
+                known->looked = definition_ref(managed_state_get_definition(&entry->state->base));
+}
+
 /* Asks what is waited for and no open question is about already; returns whether there was anything. */
 static bool ask_entry(struct stats_entry *entry)
 {
@@ -144,8 +178,10 @@ static bool ask_entry(struct stats_entry *entry)
         for (unsigned i = 0; i < DOMAIN_PARTS; i++) {
                 struct stats_turn *turn = &known->turns[i];
 
-                if (!(entry->awaited & DOMAIN_PART_BIT(i)) || known->asked_us[i])
+                if (!(entry->awaited & DOMAIN_PART_BIT(i)) || is_open(known, entry, i))
                         continue;
+                if (i == DOMAIN_PART_BLOCK)
+                        note_look(known, entry);
                 known->asked_us[i] = g_get_monotonic_time();
                 turn->due_us = MAX(turn->asked_us, 1);
                 turn->asked_us = known->asked_us[i];
@@ -253,13 +289,28 @@ struct arrival {
         struct domain *domain; /* ref */
         enum domain_part part;
         struct domain_answer *answer; /* ref; NULL: none */
+        struct definition *looked;    /* ref; whose disks were looked at; NULL: the guest was asked */
 };
+
+static void arrival_free(struct arrival *arrival)
+{
+        domain_answer_unref(arrival->answer);
+        definition_unref(arrival->looked);
+        managed_unref(&arrival->domain->base);
+        g_free(arrival);
+}
 
 static void arrive(void *data)
 {
         struct arrival *arrival = data;
         struct domain_known *known = get_known(arrival->domain);
 
+        if (arrival->looked && arrival->looked != known->looked) {
+                arrival_free(arrival);
+                return;
+        }
+        if (arrival->looked)
+                g_clear_pointer(&known->looked, definition_unref);
         known->asked_us[arrival->part] = 0;
         if (arrival->answer) {
                 known->good_until_us[arrival->part] = arrival->answer->good_until_us;
@@ -283,16 +334,21 @@ static void arrive(void *data)
         if (known->slot && !has_open_question(known))
                 slot_free(known->slot);
         go_on(arrival->domain->driver);
-        managed_unref(&arrival->domain->base);
-        g_free(arrival);
+        arrival_free(arrival);
 }
 
-void stats_post_answer(struct domain *domain, enum domain_part part, struct domain_answer *answer)
+static void post_answer(struct domain *domain, enum domain_part part, struct domain_answer *answer,
+                        struct definition *looked)
 {
         struct arrival *arrival = g_new(struct arrival, 1);
 
-        *arrival = (struct arrival){ (struct domain *)managed_ref(&domain->base), part, answer };
+        *arrival = (struct arrival){ (struct domain *)managed_ref(&domain->base), part, answer, looked };
         loop_post(domain->driver->loop, arrive, arrival);
+}
+
+void stats_post_look(struct domain *domain, struct definition *looked, struct domain_answer *answer)
+{
+        post_answer(domain, DOMAIN_PART_BLOCK, answer, definition_ref(looked));
 }
 
 static void post_nothing(void *data)
@@ -308,13 +364,13 @@ void domain_answered(struct domain *domain, enum domain_part part, struct domain
 
         g_assert(in_lane(domain->base.lane));
         if (answer) {
-                stats_post_answer(domain, part, answer);
+                post_answer(domain, part, answer, NULL);
                 return;
         }
         /* Behind what this job has to say: that the guest has ended, maybe, which is why there is no answer.
          */
         arrival = g_new(struct arrival, 1);
-        *arrival = (struct arrival){ (struct domain *)managed_ref(&domain->base), part, NULL };
+        *arrival = (struct arrival){ (struct domain *)managed_ref(&domain->base), part, NULL, NULL };
         lane_post(domain->base.lane, post_nothing, arrival);
 }
 
@@ -366,9 +422,9 @@ static void await(struct stats_entry *entry, unsigned patience_ms)
                         entry->held |= DOMAIN_PART_BIT(i);
                         continue;
                 }
-                if (!known->asked_us[i])
+                if (!is_open(known, entry, i))
                         entry->due_us = MIN(entry->due_us, known->turns[i].due_us);
-                if (!known->asked_us[i] || now_us - known->asked_us[i] < (gint64)patience_ms * 1000)
+                if (!is_open(known, entry, i) || now_us - known->asked_us[i] < (gint64)patience_ms * 1000)
                         entry->awaited |= DOMAIN_PART_BIT(i);
         }
         if (entry->awaited) {

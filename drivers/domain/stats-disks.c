@@ -92,7 +92,7 @@ static void look_at_domain(unsigned index, void *data)
 
                 image->has_size = path && looks->driver->ops->has_files && look_at(&disk->source, image);
         }
-        stats_post_answer(look->domain, DOMAIN_PART_BLOCK, answer);
+        stats_post_look(look->domain, managed_state_get_definition(&look->state->base), answer);
 }
 
 /* On the loop again: the last reference may be one of these. */

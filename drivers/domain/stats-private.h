@@ -21,6 +21,8 @@ struct domain_known {
         struct domain_answer *answers[DOMAIN_PARTS]; /* ref; the last ones, NULL: none yet */
         gint64 asked_us[DOMAIN_PARTS];               /* when the open question was asked; 0: none is open */
         gint64 good_until_us[DOMAIN_PARTS];          /* of the answers; 0: they are to be asked for */
+        struct definition
+                *looked; /* ref; whose disks are being looked at; NULL: none, or the guest is asked */
         struct stats_turn turns[DOMAIN_PARTS];
         struct stats_slot *slot; /* owned; NULL: it is none of those that are being asked for many */
         GPtrArray *waiting;      /* owned; struct stats_entry, borrowed */
@@ -116,5 +118,5 @@ void stats_look_at_disks(struct domain_driver *driver, GPtrArray *domains);
  */
 void stats_forget(struct domain *domain, enum domain_part part);
 
-/* Any thread: the answer (taken, NULL: none) goes to the loop. */
-void stats_post_answer(struct domain *domain, enum domain_part part, struct domain_answer *answer);
+/* Any thread: what a look at the disks of that definition has come to (answer is taken) goes to the loop. */
+void stats_post_look(struct domain *domain, struct definition *looked, struct domain_answer *answer);

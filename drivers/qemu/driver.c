@@ -139,7 +139,8 @@ static void forget_reboot(struct domain *domain)
 static bool adapt(struct domain *domain, const struct domain_def *def, const char *operation, char **text,
                   GError **error)
 {
-        return hooks_adapt(domain->base.lane, qemu_driver_of(domain)->hooks_dir, def->base.name, operation,
+        return hooks_wait_end(domain, error) &&
+               hooks_adapt(domain->base.lane, qemu_driver_of(domain)->hooks_dir, def->base.name, operation,
                            def->base.xml, text, error);
 }
 

@@ -102,19 +102,21 @@ GPtrArray *guest_agent_get_filesystems(struct guest_agent *agent, GError **error
 
 /* ---- interfaces ---- */
 
-/* A name of old tools' for one more address of the same interface ("eth0:1") counts as that interface. */
-static struct domain_interface_addresses *find_interface(GPtrArray *interfaces, const char *name,
-                                                         const char *mac)
+/*
+ * A name of old tools' for one more address of the same interface ("eth0:1") counts as that interface.
+ * by_name: their own names to interfaces, all borrowed.
+ */
+static struct domain_interface_addresses *find_interface(GPtrArray *interfaces, GHashTable *by_name,
+                                                         const char *name, const char *mac)
 {
         g_autofree char *plain = g_strndup(name, strcspn(name, ":"));
+        struct domain_interface_addresses *interface = g_hash_table_lookup(by_name, plain);
 
-        for (unsigned i = 0; i < interfaces->len; i++) {
-                struct domain_interface_addresses *interface = g_ptr_array_index(interfaces, i);
-
-                if (strcmp(interface->name, plain) == 0)
-                        return interface;
-        }
-        return domain_interface_addresses_add(interfaces, plain, mac ? mac : "");
+        if (interface)
+                return interface;
+        interface = domain_interface_addresses_add(interfaces, plain, mac ? mac : "");
+        g_hash_table_insert(by_name, interface->name, interface);
+        return interface;
 }
 
 /* Addresses that are none are left out, and so are those that are not of the kind they are said to be. */
@@ -143,6 +145,7 @@ GPtrArray *guest_agent_get_interfaces(struct guest_agent *agent, GError **error)
         static const char command[] = "guest-network-get-interfaces";
         CLEANUP(json_decref) json_t *list = ask_list(agent, command, error);
         g_autoptr(GPtrArray) interfaces = domain_interface_addresses_new();
+        g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
         const json_t *entry;
         size_t i;
 
@@ -156,8 +159,9 @@ GPtrArray *guest_agent_get_interfaces(struct guest_agent *agent, GError **error)
                         guest_agent_set_malformed(agent, command, error);
                         return NULL;
                 }
-                read_addresses(json_object_get(entry, "ip-addresses"),
-                               find_interface(interfaces, name, qmp_get_string(entry, "hardware-address")));
+                read_addresses(
+                        json_object_get(entry, "ip-addresses"),
+                        find_interface(interfaces, by_name, name, qmp_get_string(entry, "hardware-address")));
         }
         return g_steal_pointer(&interfaces);
 }

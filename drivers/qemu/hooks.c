@@ -11,12 +11,18 @@
 #include "drivers/domain/definition.h"
 #include "drivers/qemu/guest.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define PROGRAM "qemu"
 /* More programs in the directory are not run. */
 #define PROGRAMS_MAX 256
+/* For how long a start waits for those that are told of an end. */
+#define END_TIMEOUT_MS (4 * HOOKS_TIMEOUT_MS)
 
 static bool is_program(const char *path)
 {
@@ -134,6 +140,7 @@ struct end {
         struct lane *lane;   /* ref */
         GPtrArray *programs; /* owned */
         char *name, *xml;    /* owned */
+        int done_fd;         /* owned; written to at the end of it; -1: the next start does not wait */
 };
 
 static void end_job(void *data)
@@ -146,6 +153,10 @@ static void end_job(void *data)
 
                 if (!run_all(end->lane, end->programs, end->name, operations[i], "end", end->xml, &error))
                         log_warning("%s", error->message);
+        }
+        if (end->done_fd >= 0) {
+                eventfd_write(end->done_fd, 1);
+                close(end->done_fd);
         }
         g_ptr_array_unref(end->programs);
         lane_unref(end->lane);
@@ -167,6 +178,42 @@ static char *get_last_document(const struct guest *guest)
         return def ? g_strdup(definition_get_public_xml(&def->base)) : NULL;
 }
 
+/* Another descriptor of domain->ending_fd, which is made for it; -1: the host is short of them. */
+static int open_ending(struct domain *domain)
+{
+        CLEANUP_FD int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 3) : -1;
+
+        if (copy < 0) {
+                log_warning("the next start of domain '%s' will not wait for its hooks: %s",
+                            managed_get_current_name(&domain->base), g_strerror(errno));
+                return -1;
+        }
+        if (domain->ending_fd >= 0)
+                close(domain->ending_fd);
+        domain->ending_fd = fd_steal(&fd);
+        return copy;
+}
+
+bool hooks_wait_end(struct domain *domain, GError **error)
+{
+        enum lane_wake wake;
+
+        if (domain->ending_fd < 0)
+                return true;
+        wake = lane_wait(domain->base.lane, domain->ending_fd, POLLIN, NULL,
+                         lane_deadline_in(END_TIMEOUT_MS));
+        if (wake == LANE_INTERRUPTED)
+                return error_set(error, ERROR_FROM_HOOK, ERROR_OPERATION_ABORTED,
+                                 "waiting for the hooks of domain '%s' was interrupted",
+                                 managed_get_current_name(&domain->base));
+        if (wake == LANE_TIMEOUT)
+                log_warning("hooks that are told of the end of domain '%s' are not waited for any longer",
+                            managed_get_current_name(&domain->base));
+        close(fd_steal(&domain->ending_fd));
+        return true;
+}
+
 void hooks_end(const struct guest *guest)
 {
         const struct domain_driver *driver = &guest->driver->base;
@@ -178,7 +225,7 @@ void hooks_end(const struct guest *guest)
                 return;
         end = g_new(struct end, 1);
         *end = (struct end){ lane_new(driver->pool, driver->loop, "hooks"), g_steal_pointer(&programs),
-                             g_strdup(guest->status->name), xml };
+                             g_strdup(guest->status->name), xml, open_ending(guest->domain) };
         lane_post(end->lane, end_job, end);
 }
 

@@ -14,6 +14,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+struct domain;
 struct guest;
 struct lane;
 
@@ -41,7 +42,14 @@ bool hooks_adapt(struct lane *lane, const char *directory, const char *name, con
 void hooks_reconnect(const struct guest *guest);
 
 /*
- * The guest has ended: "stopped", then "release", in a lane of their own, for which nobody waits; failures
- * are logged. In the domain's lane, while guest->status has the last document.
+ * The guest has ended: "stopped", then "release", in a lane of their own, for which nobody waits but the next
+ * start; failures are logged. In the domain's lane, while guest->status has the last document.
  */
 void hooks_end(const struct guest *guest);
+
+/*
+ * In the domain's lane, which may be interrupted, before another start tells of anything: waits until the end
+ * of the last guest has been told, because what programs undo then is what they do at a start. Those that
+ * take too long for it are not waited for, which is logged.
+ */
+bool hooks_wait_end(struct domain *domain, GError **error);

@@ -140,12 +140,22 @@ static bool read_cdrom(struct native_parse *parse, const char *value)
                                                  .index = 2 });
 }
 
-static bool read_floppy(struct native_parse *parse, const char *value)
+static bool read_floppy(struct native_parse *parse, const char *file, int index)
 {
         return add_drive(
                 parse,
                 &(struct drive){
-                        .file = value, .format = "raw", .bus = "fdc", .device = "floppy", .index = -1 });
+                        .file = file, .format = "raw", .bus = "fdc", .device = "floppy", .index = index });
+}
+
+static bool read_fda(struct native_parse *parse, const char *value)
+{
+        return read_floppy(parse, value, 0);
+}
+
+static bool read_fdb(struct native_parse *parse, const char *value)
+{
+        return read_floppy(parse, value, 1);
 }
 
 static const char *choose_bus(const struct native_parse *parse, const char *interface)
@@ -539,8 +549,8 @@ const struct native_option native_device_options[] = {
         { "hdc", true, read_hdc },
         { "hdd", true, read_hdd },
         { "cdrom", true, read_cdrom },
-        { "fda", true, read_floppy },
-        { "fdb", true, read_floppy },
+        { "fda", true, read_fda },
+        { "fdb", true, read_fdb },
         { "drive", true, read_drive },
         { "netdev", true, read_netdev },
         { "nic", true, read_nic },

@@ -36,6 +36,12 @@ static bool is_expansion(const char *p)
         return *p == '`' || (*p == '$' && (g_ascii_isalnum(p[1]) || (p[1] && strchr("_({@*", p[1]))));
 }
 
+/* Somebody's home: at the beginning of a word, and of what is given behind "name=". */
+static bool is_home(const char *p, char before)
+{
+        return *p == '~' && (g_ascii_isspace(before) || (before == '=' && p[1] == '/'));
+}
+
 /*
  * The first character that means something to a shell and nothing to us, outside of quotes; expansions, of
  * "$A" or
@@ -56,7 +62,7 @@ static const char *find_shell(const char *text)
                         p += strcspn(p, "\n") - 1;
                 else if (quote != '\'' && is_expansion(p))
                         return p;
-                else if (!quote && strchr("&;|<>", *p))
+                else if (!quote && (strchr("&;|<>", *p) || is_home(p, before)))
                         return p;
         }
         return NULL;

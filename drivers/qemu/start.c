@@ -524,7 +524,7 @@ static bool start_steps(struct start *start, struct domain_state *state, const s
         if (!activated || !guest_make_dirs(start->guest, error) ||
             !guest_make_cgroup(start->guest, activated, error) ||
             !shares_note(start->guest, activated, error) || !guest_save(start->guest, state, error) ||
-            !tell(start, "prepare", activated, error) ||
+            !hooks_wait_end(start->guest->domain, error) || !tell(start, "prepare", activated, error) ||
             (start->arrival && !arrive_make_images(start->guest, start->arrival, activated, state, error)) ||
             !prepare(start, activated, how, error) || !build_command(start, error) || !open_log(start, error))
                 return false;

@@ -161,6 +161,52 @@ START_TEST(test_a_clone_that_hangs)
 }
 END_TEST
 
+static char *disk_xml(const char *uuid, const char *path)
+{
+        return g_strdup_printf(
+                "<domain type='qemu'><name>web</name><uuid>%s</uuid><memory unit='MiB'>64</memory>"
+                "<os><type arch='x86_64' machine='q35'>hvm</type></os><devices><disk type='file'>"
+                "<driver name='qemu' type='raw'/><source file='%s'/><target dev='vda' bus='virtio'/>"
+                "</disk></devices></domain>",
+                uuid, path);
+}
+
+/* A disk that was on a server which hangs is somewhere else now, and is looked at there. */
+START_TEST(test_a_disk_that_moves)
+{
+        static const char uuid[] = "7e1d0f3a-52c4-4d1e-9a3e-1f0b6c1d2e3f";
+        g_autofree char *image = harness_path(harness, "disk.img");
+        g_autofree char *before = harness_path(harness, "slow/disk-001.img");
+        g_autofree char *there = disk_xml(uuid, before), *here = disk_xml(uuid, image), *domain = NULL;
+        g_autofree char *again = NULL;
+        struct client_answer answer = { 0 };
+        g_autoptr(sd_bus_message) info = NULL;
+        uint64_t capacity;
+
+        if (!fs) {
+                harness_skip(why_not);
+                return;
+        }
+        ck_assert(g_file_set_contents(image, "0123456789abcdef", 16, NULL));
+        domain = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", there);
+        client_send(client, &answer, domain, DOMAIN_INTERFACE, "GetBlockInfo", "su", "vda", 0);
+        slow_fs_wait_visitor(fs);
+        again = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", here);
+        info = client_call(client, domain, DOMAIN_INTERFACE, "GetBlockInfo", "su", "vda", 0);
+        ck_assert_int_gt(sd_bus_message_read(info, "(ttt)", &capacity, NULL, NULL), 0);
+        ck_assert_uint_eq(capacity, 16);
+        client_wait_answer(client, &answer);
+        g_free(answer.error);
+
+        /* What was seen there comes, and does not count. */
+        slow_fs_open_gate(fs);
+        sd_bus_message_unref(info);
+        info = client_call(client, domain, DOMAIN_INTERFACE, "GetBlockInfo", "su", "vda", 0);
+        ck_assert_int_gt(sd_bus_message_read(info, "(ttt)", &capacity, NULL, NULL), 0);
+        ck_assert_uint_eq(capacity, 16);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("storage-slow");
@@ -170,6 +216,7 @@ int main(void)
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_a_start_that_hangs);
         tcase_add_test(tcase, test_a_refresh_that_hangs);
+        tcase_add_test(tcase, test_a_disk_that_moves);
         tcase_add_test(tcase, test_a_clone_that_hangs);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

@@ -525,6 +525,28 @@ START_TEST(test_lies)
 }
 END_TEST
 
+/* To find each of very many among those before it would keep the agent busy for longer than it waits for. */
+START_TEST(test_crowd)
+{
+        enum { COUNT = 60001, PATIENCE_US = 10 * 1000 * 1000 };
+        g_autofree char *console = harness_path(harness, "console"), *path = NULL;
+        g_autoptr(sd_bus_message) reply = NULL;
+        gint64 began_us;
+        unsigned count = 0;
+
+        if (!has_agent())
+                return;
+        path = start_agent(console, "liar-crowd", "");
+        began_us = g_get_monotonic_time();
+        reply = client_call(client, path, DOMAIN_INTERFACE, "InterfaceAddresses", "uu", 1, 0);
+        ck_assert_int_lt(g_get_monotonic_time() - began_us, PATIENCE_US);
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(ssa(isu))"), 0);
+        while (sd_bus_message_skip(reply, "(ssa(isu))") > 0)
+                count++;
+        ck_assert_uint_eq(count, COUNT);
+}
+END_TEST
+
 static const struct {
         const char *lie, *text;
 } step_lies[] = {
@@ -585,6 +607,7 @@ static Suite *suite(void)
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_set_timeout(tcase, 300);
         tcase_add_test(tcase, test_lies);
+        tcase_add_test(tcase, test_crowd);
         tcase_add_loop_test(tcase, test_out_of_step, 0, G_N_ELEMENTS(step_lies));
         tcase_add_test(tcase, test_open_question);
         suite_add_tcase(made, tcase);

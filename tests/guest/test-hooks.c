@@ -195,8 +195,28 @@ START_TEST(test_hang)
         guest_do_flags(client, path, "Create", 0);
         write_file(stopped, "exec sleep 600\n", 0644);
         guest_do_flags(client, path, "Destroy", 0);
+        /* The next start waits for it, until it is ended. */
         guest_do_flags(client, path, "Create", 0);
         ck_assert_int_eq(unlink(stopped), 0);
+}
+END_TEST
+
+/* What programs do at the end of a guest is not undone behind what they do at its next start. */
+START_TEST(test_next_start)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL)), *told = NULL;
+        g_autofree char *stopped = harness_path(harness, "stopped");
+
+        install_hook("qemu");
+        write_file(stopped,
+                   "n=0\nuntil grep -q prepare told || [ $n -ge 20 ]; do sleep 0.1; n=$((n + 1)); done\n",
+                   0644);
+        guest_do_flags(client, path, "Destroy", 0);
+        guest_do_flags(client, path, "Create", 0);
+        told = read_told();
+        ck_assert_str_eq(told, "qemu web stopped end - <domain\nqemu web release end - <domain\n"
+                               "qemu web prepare begin - <domain\nqemu web start begin - <domain\n"
+                               "qemu web started begin - <domain\n");
 }
 END_TEST
 
@@ -395,6 +415,7 @@ int main(void)
         tcase_add_test(tcase, test_told);
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refused));
         tcase_add_test(tcase, test_hang);
+        tcase_add_test(tcase, test_next_start);
         tcase_add_test(tcase, test_environment);
         tcase_add_test(tcase, test_reconnect);
         tcase_add_test(tcase, test_adapt);

@@ -92,6 +92,9 @@ START_TEST(devices)
         expect(QEMU "-hda /a.qcow2", "<driver name='qemu' type='qcow2'/>");
         expect(QEMU "-hda /dev/vg/a", "<driver name='qemu' type='raw'/><source dev='/dev/vg/a'/>");
         expect(QEMU "-hdb /a.raw", "<target dev='hdb' bus='ide'/>");
+        expect(QEMU "-fda /a.raw", "<target dev='fda' bus='fdc'/>");
+        expect(QEMU "-fdb /a.raw", "<target dev='fdb' bus='fdc'/>");
+        expect(QEMU "-fdb /b.raw -fda /a.raw", "<source file='/a.raw'/><target dev='fda' bus='fdc'/>");
         expect(QEMU "-cdrom /a.iso -hda /a.raw", "<target dev='hdc' bus='ide'/><readonly/>");
         expect(QEMU "-drive file=/a.qcow2,if=virtio", "<driver name='qemu' type='qcow2'/>");
         expect(QEMU "-drive file=/a.qcow2,index=1,media=disk", "<target dev='hdb' bus='ide'/>");
@@ -152,6 +155,10 @@ START_TEST(scripts)
         refuse(QEMU "-m \"${MEM:-1G}\"", "'${MEM:-1G}' in");
         refuse(QEMU "-m `cat mem`", "for a shell");
         refuse(QEMU "-S | tee log", "'|' in");
+        refuse(QEMU "-hda ~/a.raw", "'~/a.raw' in");
+        refuse(QEMU "-drive file=~/a.raw,if=virtio", "'~/a.raw' in");
+        refuse("~/bin/" QEMU "-S", "'~/bin/");
+        expect(QEMU "-append '~/a =~/b' -hda /a~b.raw", "<cmdline>~/a =~/b</cmdline>");
         refuse(QEMU "-S; echo ended", "';' in");
         refuse(QEMU "-S > $LOG", "'>' in");
         refuse("sudo", "without a program");
