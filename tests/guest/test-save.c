@@ -628,6 +628,59 @@ START_TEST(test_dumps)
 }
 END_TEST
 
+/* A program of that name that reads all at once, and ends when there is a file `gate`. */
+static void use_slow_format(const char *format, const char *gate)
+{
+        g_autofree char *folder = harness_path(harness, "programs"), *config = NULL;
+        g_autofree char *program = g_build_filename(folder, format, NULL);
+        g_autofree char *places = g_strconcat(folder, ":", g_getenv("PATH"), NULL);
+        g_autofree char *text =
+                g_strdup_printf("#!/bin/sh\ncat\nwhile ! test -e '%s'; do sleep 0.05; done\n", gate);
+
+        ck_assert_int_eq(mkdir(folder, 0755), 0);
+        ck_assert(g_file_set_contents(program, text, -1, NULL));
+        ck_assert_int_eq(chmod(program, 0755), 0);
+        harness_set_environment(harness, "PATH", places);
+        use_format(format, &config);
+}
+
+static bool is_written(void *path)
+{
+        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetJobInfo", NULL);
+        uint64_t processed;
+
+        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'r', "ittttttttttt"), 0);
+        ck_assert_int_ge(sd_bus_message_skip(reply, "ittt"), 0);
+        ck_assert_int_gt(sd_bus_message_read(reply, "t", &processed), 0);
+        return processed > 0;
+}
+
+/* What a save of a guest that has ended leaves alone: the next guest of the domain, and what it waits for. */
+START_TEST(test_the_next_guest)
+{
+        g_autofree char *gate = harness_path(harness, "gate"), *path = NULL, *xml = NULL;
+        struct client_answer answer = { 0 };
+
+        use_slow_format("xz", gate);
+        path = guest_start(client, guest_bare_xml("bare", NULL));
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        harness_wait_until(is_written, path, "the guest's memory is in the program");
+        guest_do_flags(client, path, "Destroy", 0);
+        client_do(client, QEMU_PATH, "org.virtbus.Migration", "Prepare", "sa{sv}u", xml, 0, 1);
+        client_fails(client, LIBVIRT_ERROR, "*is busy with 'migration'", path, DOMAIN_INTERFACE, "Resume",
+                     NULL);
+        ck_assert(!answer.done);
+        ck_assert(g_file_set_contents(gate, "", 0, NULL));
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(strstr(answer.error, "ended with its guest"));
+        g_free(answer.error);
+        client_fails(client, LIBVIRT_ERROR, "*is busy with 'migration'", path, DOMAIN_INTERFACE, "Resume",
+                     NULL);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 static uint64_t get_number(const char *path, const char *member)
 {
         g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, member, "u", 0);
@@ -690,6 +743,7 @@ int main(void)
         tcase_add_test(tcase, test_undefined_meanwhile);
         tcase_add_test(tcase, test_aborted);
         tcase_add_test(tcase, test_dumps);
+        tcase_add_test(tcase, test_the_next_guest);
         tcase_add_test(tcase, test_how_to_migrate);
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(targets, set_up, tear_down);
