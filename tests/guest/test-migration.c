@@ -314,6 +314,36 @@ START_TEST(test_nobody_knows)
 }
 END_TEST
 
+/* Somebody wants something of it before it is asked after: it is asked after behind that. */
+START_TEST(test_somebody_is_first)
+{
+        g_autofree char *file = harness_path(here.harness, "guest.save");
+        struct client_answer save = { 0 };
+        struct scene scene;
+        pid_t emulator;
+
+        scene_init(&scene, false);
+        start(&scene);
+        begin_when_settled(&scene, &moments[2]);
+        harness_end_agent(there.harness, SIGKILL);
+        harness_end_agent(here.harness, SIGKILL);
+        proxy_cut(scene.proxy);
+        client_wait_answer(here.client, &scene.answer);
+        emulator = side_find_emulator(&here, scene.path);
+        ck_assert_int_eq(kill(emulator, SIGSTOP), 0);
+        harness_start_agent(here.harness);
+        client_send(here.client, &save, scene.path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        client_ping(here.client);
+        ck_assert_int_eq(kill(emulator, SIGCONT), 0);
+        client_wait_answer(here.client, &save);
+        ck_assert_ptr_nonnull(strstr(save.error, "is busy with 'migration'"));
+        g_free(save.error);
+        harness_start_agent(there.harness);
+        harness_wait_until(is_settled, &scene, "the guest goes on here");
+        scene_clear(&scene);
+}
+END_TEST
+
 /* ---- how it is asked for ---- */
 
 START_TEST(test_definitions_go_along)
@@ -791,6 +821,7 @@ int main(void)
         tcase_add_test(deaths, test_the_guest_counts_on_whoever_dies);
         tcase_add_test(deaths, test_its_last_definition_stays);
         tcase_add_test(deaths, test_nobody_knows);
+        tcase_add_test(deaths, test_somebody_is_first);
         tcase_add_loop_test(deaths, test_somebody_dies, LINK, DESTINATION_GUEST + 1);
         suite_add_tcase(suite, deaths);
         return harness_main(suite);
