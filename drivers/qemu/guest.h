@@ -114,6 +114,7 @@ struct guest {
         int disks_port;            /* the one by which its disks come; 0: none */
         bool serves_disks;         /* its emulator has a server for disks that come */
         bool has_credentials;      /* its emulator does, for a migration with TLS */
+        json_t *borrowed;          /* owned; migration_borrow(): what is to be again, NULL: nothing */
         GPtrArray *sockets;        /* owned, struct guest_socket: made by us outside of dir, to be removed */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
         struct lane_timer *end_timer;    /* owned; NULL: none */

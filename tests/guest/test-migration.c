@@ -671,6 +671,38 @@ START_TEST(test_aborted)
 }
 END_TEST
 
+static uint64_t get_setting(const char *path, const char *member)
+{
+        g_autoptr(sd_bus_message) reply = client_call(here.client, path, DOMAIN_INTERFACE, member, "u", 0);
+        uint64_t value;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "t", &value), 0);
+        return value;
+}
+
+/* What one migration was asked for is not for the next one; what was set for the guest is, whenever it was.
+ */
+START_TEST(test_settings_stay)
+{
+        g_autofree char *path = guest_start(here.client, guest_bare_xml("bare", NULL));
+        struct client_answer answer = { 0 };
+
+        client_do(here.client, path, DOMAIN_INTERFACE, "MigrateSetCompressionCache", "tu", UINT64_C(1) << 25,
+                  0);
+        client_send(here.client, &answer, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 2,
+                    "bandwidth", "t", (uint64_t)1, "compression.xbzrle.cache", "t", UINT64_C(1) << 20,
+                    LIVE | COMPRESSED);
+        harness_wait_until(sides_are_transferring, path, "some of the guest has gone over");
+        client_do(here.client, path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed", "tu", UINT64_C(2), 0);
+        guest_do(here.client, path, "AbortJob");
+        client_wait_answer(here.client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        ck_assert_uint_eq(get_setting(path, "MigrateGetMaxSpeed"), 2);
+        ck_assert_uint_eq(get_setting(path, "MigrateGetCompressionCache"), 1 << 25);
+}
+END_TEST
+
 static bool has_save(const struct side *side, const char *path)
 {
         g_autoptr(sd_bus_message) reply =
@@ -813,6 +845,7 @@ int main(void)
         tcase_add_test(moves, test_by_ssh);
         tcase_add_test(moves, test_by_tunnel);
         tcase_add_test(moves, test_aborted);
+        tcase_add_test(moves, test_settings_stay);
         tcase_add_test(moves, test_what_was_saved_there);
         tcase_add_test(moves, test_a_store_of_both_hosts);
         suite_add_tcase(suite, moves);

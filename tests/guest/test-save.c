@@ -721,6 +721,25 @@ START_TEST(test_how_to_migrate)
 }
 END_TEST
 
+/* Also what is set while one of them goes on. */
+START_TEST(test_how_to_migrate_next)
+{
+        g_autofree char *gate = harness_path(harness, "gate"), *path = NULL;
+        struct client_answer answer = { 0 };
+
+        use_slow_format("xz", gate);
+        path = guest_start(client, guest_bare_xml("bare", NULL));
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        harness_wait_until(is_written, path, "the guest's memory is in the program");
+        client_do(client, path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed", "tu", UINT64_C(7), 0);
+        guest_do(client, path, "AbortJob");
+        client_wait_answer(client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        ck_assert_uint_eq(get_number(path, "MigrateGetMaxSpeed"), 7);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("save");
@@ -745,6 +764,7 @@ int main(void)
         tcase_add_test(tcase, test_dumps);
         tcase_add_test(tcase, test_the_next_guest);
         tcase_add_test(tcase, test_how_to_migrate);
+        tcase_add_test(tcase, test_how_to_migrate_next);
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(targets, set_up, tear_down);
         tcase_add_test(targets, test_on_a_device);
