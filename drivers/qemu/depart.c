@@ -189,9 +189,17 @@ bool depart_let_run(struct domain_departure *departure, GError **error)
 /* Also by an agent that finds it so. */
 bool depart_follow_on(struct domain_departure *departure, GError **error)
 {
+        struct work *work;
+
         if (!departure->work)
                 departure->work = g_new0(struct work, 1);
-        return guest_job_begin_following(&((struct work *)departure->work)->job, &departure->base, error);
+        work = departure->work;
+        if (!guest_job_begin_following(&work->job, &departure->base, error))
+                return false;
+        /* They are there, and count as before. */
+        if (departure->disks)
+                work->job.get_disks = get_disks;
+        return true;
 }
 
 /* By what it was begun with; QEMU remembers the rest. */
