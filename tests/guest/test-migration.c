@@ -314,6 +314,37 @@ START_TEST(test_nobody_knows)
 }
 END_TEST
 
+static bool is_shown(void *job)
+{
+        g_autofree char *error = client_try(here.client, job, "org.freedesktop.DBus.Properties", "Get", "ss",
+                                            "org.virtbus.Job", "State");
+
+        return !error;
+}
+
+/* When it runs there it is too late to cancel that, also for who knows of the job alone. */
+START_TEST(test_too_late)
+{
+        char job[] = QEMU_PATH "/job/1";
+        struct scene scene;
+
+        scene_init(&scene, false);
+        start(&scene);
+        begin_when_settled(&scene, &moments[3]);
+        harness_wait_until(is_shown, job, "the job is on the bus");
+        client_fails(here.client, LIBVIRT_ERROR, "*cannot be aborted any more", scene.path, DOMAIN_INTERFACE,
+                     "AbortJob", NULL);
+        client_do(here.client, job, "org.virtbus.Job", "Cancel", NULL);
+        client_ping(here.client);
+        ck_assert(!scene.answer.done);
+        proxy_release(scene.proxy);
+        client_wait_answer(here.client, &scene.answer);
+        ck_assert_msg(!scene.answer.error, "%s", scene.answer.error);
+        guest_expect_state(here.client, scene.path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
+        scene_clear(&scene);
+}
+END_TEST
+
 /* Somebody wants something of it before it is asked after: it is asked after behind that. */
 START_TEST(test_somebody_is_first)
 {
@@ -854,6 +885,7 @@ int main(void)
         tcase_add_test(deaths, test_the_guest_counts_on_whoever_dies);
         tcase_add_test(deaths, test_its_last_definition_stays);
         tcase_add_test(deaths, test_nobody_knows);
+        tcase_add_test(deaths, test_too_late);
         tcase_add_test(deaths, test_somebody_is_first);
         tcase_add_loop_test(deaths, test_somebody_dies, LINK, DESTINATION_GUEST + 1);
         suite_add_tcase(suite, deaths);
