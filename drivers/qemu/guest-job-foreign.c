@@ -198,6 +198,7 @@ static void resync_migration(struct guest *guest, const json_t *info, const json
                         qmp_forget(guest->qmp, qmp_send(guest->qmp, "migrate_cancel", NULL));
                 return;
         }
+        migration_give_back(guest);
         if (guest_job_is_postcopy(status) || arrives_in_postcopy(domain_get_current(guest->domain))) {
                 arrive_follow(guest);
                 go_on(guest);

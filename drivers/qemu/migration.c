@@ -188,6 +188,20 @@ void migration_end_tls(struct guest *guest)
 
 /* ---- what is borrowed ---- */
 
+/* A successor finds it, and gives it back. */
+static void write_down(struct guest *guest)
+{
+        g_autoptr(GError) error = NULL;
+        char *text = guest->borrowed ? json_dumps(guest->borrowed, JSON_COMPACT) : NULL;
+
+        g_free(guest->status->borrowed);
+        guest->status->borrowed = g_strdup(text);
+        free(text);
+        guest->changed = true;
+        if (!guest_save(guest, domain_get_current(guest->domain), &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "the limits of %s are not written down", guest->who);
+}
+
 /* As it is now; what was borrowed before, and not given back, is as it was then. */
 static bool remember(struct guest *guest, const json_t *arguments, GError **error)
 {
@@ -207,6 +221,7 @@ static bool remember(struct guest *guest, const json_t *arguments, GError **erro
                         json_object_set(guest->borrowed, name, before);
         }
         json_decref(now);
+        write_down(guest);
         return true;
 }
 
@@ -239,6 +254,13 @@ void migration_give_back(struct guest *guest)
                 json_decref(arguments);
         else if (!qmp_execute(guest->qmp, "migrate-set-parameters", arguments, QMP_TIMEOUT_MS, NULL, &error))
                 log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have other limits now", guest->who);
+        write_down(guest);
+}
+
+void migration_take_over(struct guest *guest)
+{
+        if (guest->status->borrowed)
+                guest->borrowed = json_loads(guest->status->borrowed, JSON_REJECT_DUPLICATES, NULL);
 }
 
 /* ---- settings ---- */
@@ -254,6 +276,8 @@ bool migration_set(struct domain *domain, enum domain_migration_setting setting,
                 return false;
         if (json_object_get(guest->borrowed, name))
                 json_object_set_new(guest->borrowed, name, json_integer((json_int_t)number));
+        if (guest->borrowed)
+                write_down(guest);
         return true;
 }
 

@@ -47,3 +47,5 @@ bool migration_borrow(struct guest *guest, json_t *arguments, GError **error);
 bool migration_borrow_speed(struct guest *guest, GError **error);
 /* No error when nothing is borrowed. */
 void migration_give_back(struct guest *guest);
+/* Of a guest that is found: what an agent before this one has borrowed. */
+void migration_take_over(struct guest *guest);

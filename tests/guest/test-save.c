@@ -740,6 +740,32 @@ START_TEST(test_how_to_migrate_next)
 }
 END_TEST
 
+/* Whoever is killed in the midst of it. */
+START_TEST(test_how_to_migrate_then)
+{
+        g_autofree char *gate = harness_path(harness, "gate"), *path = NULL;
+        struct client_answer answer = { 0 };
+
+        use_slow_format("xz", gate);
+        path = guest_start(client, guest_bare_xml("bare", NULL));
+        client_do(client, path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed", "tu", UINT64_C(7), 0);
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        harness_wait_until(is_written, path, "the guest's memory is in the program");
+        harness_end_agent(harness, SIGKILL);
+        client_wait_answer(client, &answer);
+        g_free(answer.error);
+        ck_assert(g_file_set_contents(gate, "", 0, NULL));
+        harness_start_agent(harness);
+        harness_wait_until(is_settled, path, "the guest runs on");
+        ck_assert_uint_eq(get_number(path, "MigrateGetMaxSpeed"), 7);
+        /* It is the guest's own again. */
+        client_do(client, path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed", "tu", UINT64_C(8), 0);
+        harness_end_agent(harness, SIGTERM);
+        harness_start_agent(harness);
+        ck_assert_uint_eq(get_number(path, "MigrateGetMaxSpeed"), 8);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("save");
@@ -765,6 +791,7 @@ int main(void)
         tcase_add_test(tcase, test_the_next_guest);
         tcase_add_test(tcase, test_how_to_migrate);
         tcase_add_test(tcase, test_how_to_migrate_next);
+        tcase_add_test(tcase, test_how_to_migrate_then);
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(targets, set_up, tear_down);
         tcase_add_test(targets, test_on_a_device);
