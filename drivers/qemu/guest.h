@@ -125,6 +125,7 @@ struct guest {
         bool ending;                     /* it has been told to end */
         bool inherited;                  /* an agent that is gone may have left work in it */
         bool ends_migration;             /* the migration of an agent that is gone is being cancelled */
+        bool awaits_dump;                /* it goes on when that of an agent that is gone is over */
         bool restarting; /* it has been reset after it shut down, crashed or slept, and is to go on */
         int restart_reason;
         bool dumping;       /* it has crashed, and its memory is written down before anything becomes of it */
