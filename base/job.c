@@ -122,8 +122,13 @@ void job_list_cancel_all(struct job_list *list)
 
         /* One may end at once. */
         for (GList *link = list->jobs.head; link; link = next) {
+                struct job *job = link->data;
+
                 next = link->next;
-                job_cancel(link->data);
+                /* Also what is about to complete, which may take its time. */
+                job_interrupt(job);
+                if (job->on_cancel)
+                        job->on_cancel(job, job->cancel_data);
         }
 }
 
@@ -314,7 +319,7 @@ static void interruption(void *data)
 {
 }
 
-void job_cancel(struct job *job)
+void job_interrupt(struct job *job)
 {
         g_assert(on_loop(job->list->loop));
         atomic_store(&job->cancelled, true);
@@ -323,8 +328,14 @@ void job_cancel(struct job *job)
                 begin(job);
         if (job->work)
                 lane_post_urgent(job->lane, interruption, NULL);
+}
+
+void job_cancel(struct job *job)
+{
         if (job->on_cancel)
                 job->on_cancel(job, job->cancel_data);
+        else
+                job_interrupt(job);
 }
 
 void job_publish_progress(struct job *job, const struct job_progress *progress)

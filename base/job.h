@@ -119,8 +119,13 @@ void job_end(struct job *job, const GError *error);
 struct job *job_run(struct job_list *list, const char *operation, struct managed *object, job_worker work,
                     job_done done, void *data, GError **error);
 
-/* Interrupts the work, or asks whoever does it. It ends as JOB_CANCELLED, unless it was about to complete. */
+/*
+ * Interrupts the work, or asks whoever does it, who knows whether it is too late. It ends as JOB_CANCELLED,
+ * unless it was about to complete.
+ */
 void job_cancel(struct job *job);
+/* For whoever was asked: what is, or comes, in the job's lane ends. */
+void job_interrupt(struct job *job);
 
 /* Any thread, one at a time: how far the work is. What is not seen before the next one is forgotten. */
 void job_publish_progress(struct job *job, const struct job_progress *progress);

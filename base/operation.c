@@ -411,6 +411,9 @@ bool operation_announce(struct operation *op, GError **error)
 {
         if (!op->job)
                 op->job = job_new(op->jobs, op->kind->name, op->object, cancelled, op, error);
+        /* By whoever was told of it just now. */
+        if (op->job && operation_is_cancelled(op))
+                job_interrupt(op->job);
         return op->job != NULL;
 }
 
@@ -521,7 +524,7 @@ void operation_cancel(struct operation *op)
             !g_atomic_int_compare_and_exchange(&op->cancelled, OPERATION_OPEN, OPERATION_CANCELLED))
                 return;
         if (op->job)
-                job_cancel(op->job);
+                job_interrupt(op->job);
         if (op->visit) {
                 abandon(op);
                 fail_cancelled(op);

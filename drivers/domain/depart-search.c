@@ -85,9 +85,14 @@ static bool begin_search(struct operation *op, GError **error)
 {
         struct domain_departure *departure = departure_of(op);
         struct domain *domain = domain_of(op);
+        const struct domain_departure_note *note;
 
         if (!managed_require_active(op->object, error))
                 return false;
+        note = domain->driver->ops->depart_get_note(domain);
+        if (!note || strcmp(note->cookie, departure->note.cookie) != 0)
+                return error_set(error, ERROR_FROM_DOMAIN, ERROR_OPERATION_FAILED,
+                                 "'%s' of domain '%s' ended with its guest", DEPART_WORK, op->object->name);
         departure->id = domain_get_current(domain)->id;
         domain->work = DEPART_WORK;
         return true;
@@ -146,6 +151,7 @@ static void forget(struct operation *op, const GError *error)
                 domain_report(domain_of(op), error, "a migration of domain");
 }
 
+/* Somebody may have wanted something of the guest before it was looked at, and is about to be refused. */
 static const struct operation_kind search_kind = {
         .name = DEPART_WORK,
         .number = 5,
@@ -153,6 +159,7 @@ static const struct operation_kind search_kind = {
         .n_steps = G_N_ELEMENTS(search_steps),
         .size = sizeof(struct domain_departure),
         .exclusive = true,
+        .waits = true,
         .done = forget,
         .clear = depart_clear,
 };

@@ -105,12 +105,6 @@ static bool begin(struct operation *op, GError **error)
         return true;
 }
 
-/* At the end, however it went. */
-void domain_save_leave(struct operation *op)
-{
-        domain_of(op)->work = NULL;
-}
-
 bool domain_save_open_file(struct operation *op, GError **error)
 {
         struct domain_save *save = save_of(op);
@@ -126,6 +120,13 @@ static bool is_there(const struct domain_save *save)
         const struct domain_state *state = domain_get_current(domain_of(&save->base));
 
         return state && state->base.active && state->id == save->id;
+}
+
+/* At the end, however it went; what another guest waits for is not ours. */
+void domain_save_leave(struct operation *op)
+{
+        if (is_there(save_of(op)))
+                domain_of(op)->work = NULL;
 }
 
 bool domain_save_require_there(const struct domain_save *save, GError **error)

@@ -146,7 +146,7 @@ bool arrive_listen(struct guest *guest, struct domain_arrival *arrival, const st
         return qmp_execute(guest->qmp, "migrate-set-capabilities",
                            migration_make_incoming_capabilities(arrival->flags), QMP_TIMEOUT_MS, NULL,
                            error) &&
-               migration_set_parameters(guest->qmp, arrival->flags, arrival->params, false, error) &&
+               migration_set_parameters(guest, arrival->flags, arrival->params, false, error) &&
                migration_begin_tls(guest, arrival->flags, arrival->params, false, error) &&
                arrive_listen_disks(guest, arrival, def, error) &&
                qmp_execute(guest->qmp, "migrate-incoming", json_pack("{s:s}", "uri", uri), QMP_TIMEOUT_MS,

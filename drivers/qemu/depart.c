@@ -21,8 +21,6 @@
 struct work {
         struct guest_job job;
         struct remote_tunnel *tunnel; /* owned; NULL: QEMU goes there by itself */
-        uint64_t speed; /* of the guest's migrations before this one, bytes per second; 0: it has not been
-                           changed */
 };
 
 static struct domain *domain_of(const struct domain_departure *departure)
@@ -52,17 +50,12 @@ bool depart_check(struct domain *domain, bool *whole_cpu, GError **error)
         return !reason;
 }
 
-static bool set_up(struct work *work, const struct domain_departure *departure, struct qmp *qmp,
-                   GError **error)
+static bool set_up(const struct domain_departure *departure, GError **error)
 {
-        uint64_t speed = domain_migrate_get_number(departure->params, "bandwidth") * 1024 * 1024;
+        struct guest *guest = guest_of(domain_of(departure));
 
-        if (speed > 0 &&
-            (!migration_get_speed(qmp, &work->speed, error) || !migration_set_speed(qmp, speed, error)))
-                return false;
-        return migration_set_parameters(qmp, departure->flags, departure->params, true, error) &&
-               migration_begin_tls(guest_of(domain_of(departure)), departure->flags, departure->params, true,
-                                   error);
+        return migration_set_parameters(guest, departure->flags, departure->params, true, error) &&
+               migration_begin_tls(guest, departure->flags, departure->params, true, error);
 }
 
 /* ---- tunnels ---- */
@@ -113,20 +106,15 @@ static void work_free(struct work *work)
         g_free(work);
 }
 
-/* A guest that stays has the limit that it had. */
+/* A guest that stays has the limits that it had; half of one goes on leaving as it has begun. */
 static void drop_work(struct domain_departure *departure)
 {
-        struct work *work = g_steal_pointer(&departure->work);
         struct guest *guest = guest_of(domain_of(departure));
-        g_autoptr(GError) error = NULL;
 
-        if (!work || !guest || domain_get_current(domain_of(departure))->id != departure->id || !guest->qmp) {
-                work_free(work);
-                return;
-        }
-        if (work->speed > 0 && !migration_set_speed(guest->qmp, work->speed, &error))
-                log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have another limit now", guest->who);
-        work_free(work);
+        work_free(g_steal_pointer(&departure->work));
+        if (guest && domain_get_current(domain_of(departure))->id == departure->id &&
+            departure->whereabouts != DOMAIN_HAS_LEFT)
+                migration_give_back(guest);
 }
 
 static struct domain_departure *departure_of(const struct guest_job *job)
@@ -164,7 +152,7 @@ bool depart_begin(struct domain_departure *departure, GError **error)
         departure->work = work;
         if (!departure->disks)
                 flags &= ~(unsigned)DOMAIN_MIGRATE_COPIES;
-        if (!qmp || !set_up(work, departure, qmp, error) || !open_tunnel(work, departure, error) ||
+        if (!qmp || !set_up(departure, error) || !open_tunnel(work, departure, error) ||
             (departure->disks && !depart_disks_follow(departure, heed_disks, work, error)) ||
             !guest_job_begin_migration(&work->job, &departure->base,
                                        work->tunnel ? "fd:" TUNNEL : departure->uri,
@@ -201,9 +189,17 @@ bool depart_let_run(struct domain_departure *departure, GError **error)
 /* Also by an agent that finds it so. */
 bool depart_follow_on(struct domain_departure *departure, GError **error)
 {
+        struct work *work;
+
         if (!departure->work)
                 departure->work = g_new0(struct work, 1);
-        return guest_job_begin_following(&((struct work *)departure->work)->job, &departure->base, error);
+        work = departure->work;
+        if (!guest_job_begin_following(&work->job, &departure->base, error))
+                return false;
+        /* They are there, and count as before. */
+        if (departure->disks)
+                work->job.get_disks = get_disks;
+        return true;
 }
 
 /* By what it was begun with; QEMU remembers the rest. */
@@ -213,7 +209,7 @@ bool depart_resume(struct domain_departure *departure, GError **error)
         struct qmp *qmp = guest_get_monitor(guest_of(domain_of(departure)), error);
 
         departure->work = work;
-        if (qmp && set_up(work, departure, qmp, error) &&
+        if (qmp && set_up(departure, error) &&
             guest_job_begin_resuming(&work->job, &departure->base, departure->uri, error))
                 return true;
         drop_work(departure);

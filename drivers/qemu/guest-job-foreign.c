@@ -116,6 +116,19 @@ static bool is_paused_for_work(const struct domain_state *state)
                 state->reason == DOMAIN_PAUSED_DUMP || state->reason == DOMAIN_PAUSED_SNAPSHOT);
 }
 
+/* A dump that an agent which is gone has begun goes on, and QEMU lets no guest run before its end. */
+static bool is_dumped(struct guest *guest)
+{
+        json_t *answer = NULL;
+        bool is_active;
+
+        if (!qmp_execute(guest->qmp, "query-dump", NULL, QMP_TIMEOUT_MS, &answer, NULL))
+                return false;
+        is_active = strcmp(qmp_get_text(answer, "status"), "active") == 0;
+        json_decref(answer);
+        return is_active;
+}
+
 static void go_on(struct guest *guest)
 {
         lane_deadline deadline = lane_deadline_in(QMP_TIMEOUT_MS);
@@ -128,12 +141,14 @@ static void go_on(struct guest *guest)
         /* Refused as long as QEMU has not let go of what was cancelled. */
         while (!qmp_receive(guest->qmp, id, deadline, NULL, &error) &&
                error_is(error, ERROR_OPERATION_FAILED) && !qmp_is_broken(guest->qmp) &&
-               deadline > lane_deadline_in(0) &&
+               !(guest->awaits_dump = is_dumped(guest)) && deadline > lane_deadline_in(0) &&
                lane_wait(guest->domain->base.lane, -1, 0, NULL, lane_deadline_in(GUEST_JOB_SETTLE_MS)) ==
                        LANE_TIMEOUT) {
                 g_clear_error(&error);
                 id = qmp_send(guest->qmp, "cont", NULL);
         }
+        if (error && guest->awaits_dump)
+                return;
         if (error) {
                 log_gerror(LOG_LEVEL_WARNING, error, "%s stays paused", guest->who);
                 return;
@@ -141,6 +156,14 @@ static void go_on(struct guest *guest)
         qmp_claim_events(guest->qmp, id, "RESUME");
         domain_transition(guest->domain, DOMAIN_RUNNING, DOMAIN_RUNNING_UNPAUSED, DOMAIN_EVENT_RESUMED,
                           DOMAIN_EVENT_RESUMED_UNPAUSED);
+}
+
+void guest_jobs_heed_dump(struct guest *guest)
+{
+        if (guest->awaits_dump) {
+                guest->awaits_dump = false;
+                go_on(guest);
+        }
 }
 
 static void heed_foreign_cancel(const json_t *result, const GError *error, void *data)
@@ -198,6 +221,7 @@ static void resync_migration(struct guest *guest, const json_t *info, const json
                         qmp_forget(guest->qmp, qmp_send(guest->qmp, "migrate_cancel", NULL));
                 return;
         }
+        migration_give_back(guest);
         if (guest_job_is_postcopy(status) || arrives_in_postcopy(domain_get_current(guest->domain))) {
                 arrive_follow(guest);
                 go_on(guest);

@@ -90,3 +90,5 @@ void guest_job_cancel(struct guest_job *job);
  * rest is ended.
  */
 void guest_jobs_resync(struct guest *guest, const json_t *jobs, const json_t *migration);
+/* The same: a dump that no operation waits for is over. */
+void guest_jobs_heed_dump(struct guest *guest);

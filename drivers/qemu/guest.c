@@ -93,6 +93,7 @@ void guest_free(struct guest *guest)
         g_array_unref(guest->perf);
         g_clear_pointer(&guest->counter_kinds, g_hash_table_unref);
         json_decref(guest->vcpus);
+        json_decref(guest->borrowed);
         g_ptr_array_unref(guest->sockets);
         account_unref(guest->account);
         g_free(guest->profile);

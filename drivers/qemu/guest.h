@@ -114,6 +114,7 @@ struct guest {
         int disks_port;            /* the one by which its disks come; 0: none */
         bool serves_disks;         /* its emulator has a server for disks that come */
         bool has_credentials;      /* its emulator does, for a migration with TLS */
+        json_t *borrowed;          /* owned; migration_borrow(): what is to be again, NULL: nothing */
         GPtrArray *sockets;        /* owned, struct guest_socket: made by us outside of dir, to be removed */
         const struct qemu_caps *caps;    /* ref; of the emulator as it runs; NULL: not asked for yet */
         struct lane_watch *exit_watch;   /* owned; NULL before guest_watch() */
@@ -125,6 +126,7 @@ struct guest {
         bool ending;                     /* it has been told to end */
         bool inherited;                  /* an agent that is gone may have left work in it */
         bool ends_migration;             /* the migration of an agent that is gone is being cancelled */
+        bool awaits_dump;                /* it goes on when that of an agent that is gone is over */
         bool restarting; /* it has been reset after it shut down, crashed or slept, and is to go on */
         int restart_reason;
         bool dumping;       /* it has crashed, and its memory is written down before anything becomes of it */

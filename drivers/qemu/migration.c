@@ -100,8 +100,20 @@ static void add_speed(json_t *arguments, const char *name, const struct params *
                                     json_integer((json_int_t)MIN(value, (uint64_t)MIGRATION_NO_LIMIT)));
 }
 
-bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct params *params, bool is_source,
-                              GError **error)
+static json_t *make_own(const struct params *params)
+{
+        json_t *arguments = json_object();
+
+        add_number(arguments, "xbzrle-cache-size", params, "compression.xbzrle.cache");
+        add_number(arguments, "cpu-throttle-initial", params, "auto_converge.initial");
+        add_number(arguments, "cpu-throttle-increment", params, "auto_converge.increment");
+        add_speed(arguments, "max-bandwidth", params, "bandwidth");
+        add_speed(arguments, "max-postcopy-bandwidth", params, "bandwidth.postcopy");
+        return arguments;
+}
+
+bool migration_set_parameters(struct guest *guest, unsigned flags, const struct params *params,
+                              bool is_source, GError **error)
 {
         json_t *arguments = json_object();
         const char *method = domain_migrate_get_text(params, "compression");
@@ -112,16 +124,11 @@ bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct para
                 json_object_set_new(arguments, "multifd-compression",
                                     json_string(flags & DOMAIN_MIGRATE_COMPRESSED ? method : "none"));
         }
-        if (is_source) {
-                add_number(arguments, "xbzrle-cache-size", params, "compression.xbzrle.cache");
-                add_number(arguments, "cpu-throttle-initial", params, "auto_converge.initial");
-                add_number(arguments, "cpu-throttle-increment", params, "auto_converge.increment");
-                add_speed(arguments, "max-postcopy-bandwidth", params, "bandwidth.postcopy");
-        }
-        if (json_object_size(arguments) > 0)
-                return qmp_execute(qmp, "migrate-set-parameters", arguments, QMP_TIMEOUT_MS, NULL, error);
-        json_decref(arguments);
-        return true;
+        if (json_object_size(arguments) == 0)
+                json_decref(arguments);
+        else if (!qmp_execute(guest->qmp, "migrate-set-parameters", arguments, QMP_TIMEOUT_MS, NULL, error))
+                return false;
+        return !is_source || migration_borrow(guest, make_own(params), error);
 }
 
 /* ---- TLS ---- */
@@ -179,23 +186,99 @@ void migration_end_tls(struct guest *guest)
                 log_gerror(LOG_LEVEL_WARNING, error, "%s keeps the certificates of a migration", guest->who);
 }
 
-/* ---- speed ---- */
+/* ---- what is borrowed ---- */
 
-bool migration_set_speed(struct qmp *qmp, uint64_t speed, GError **error)
+/* A successor finds it, and gives it back. */
+static void write_down(struct guest *guest)
 {
-        return set(qmp, parameters[DOMAIN_MIGRATION_SPEED].name, speed, error);
+        g_autoptr(GError) error = NULL;
+        char *text = guest->borrowed ? json_dumps(guest->borrowed, JSON_COMPACT) : NULL;
+
+        g_free(guest->status->borrowed);
+        guest->status->borrowed = g_strdup(text);
+        free(text);
+        guest->changed = true;
+        if (!guest_save(guest, domain_get_current(guest->domain), &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "the limits of %s are not written down", guest->who);
 }
 
-bool migration_get_speed(struct qmp *qmp, uint64_t *speed, GError **error)
+/* As it is now; what was borrowed before, and not given back, is as it was then. */
+static bool remember(struct guest *guest, const json_t *arguments, GError **error)
 {
-        return get(qmp, parameters[DOMAIN_MIGRATION_SPEED].name, speed, error);
+        json_t *now = NULL;
+        const char *name;
+        json_t *value;
+
+        if (!qmp_execute(guest->qmp, "query-migrate-parameters", NULL, QMP_TIMEOUT_MS, &now, error))
+                return false;
+        if (!guest->borrowed)
+                guest->borrowed = json_object();
+        json_object_foreach((json_t *)arguments, name, value)
+        {
+                json_t *before = json_object_get(now, name);
+
+                if (before && !json_object_get(guest->borrowed, name))
+                        json_object_set(guest->borrowed, name, before);
+        }
+        json_decref(now);
+        write_down(guest);
+        return true;
 }
+
+bool migration_borrow(struct guest *guest, json_t *arguments, GError **error)
+{
+        bool is_empty = json_object_size(arguments) == 0;
+
+        if (is_empty || !remember(guest, arguments, error)) {
+                json_decref(arguments);
+                return is_empty;
+        }
+        return qmp_execute(guest->qmp, "migrate-set-parameters", arguments, QMP_TIMEOUT_MS, NULL, error);
+}
+
+bool migration_borrow_speed(struct guest *guest, GError **error)
+{
+        return migration_borrow(
+                guest, json_pack("{s:I}", parameters[DOMAIN_MIGRATION_SPEED].name, MIGRATION_NO_LIMIT),
+                error);
+}
+
+void migration_give_back(struct guest *guest)
+{
+        json_t *arguments = g_steal_pointer(&guest->borrowed);
+        g_autoptr(GError) error = NULL;
+
+        if (!arguments)
+                return;
+        if (!guest->qmp)
+                json_decref(arguments);
+        else if (!qmp_execute(guest->qmp, "migrate-set-parameters", arguments, QMP_TIMEOUT_MS, NULL, &error))
+                log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have other limits now", guest->who);
+        write_down(guest);
+}
+
+void migration_take_over(struct guest *guest)
+{
+        if (guest->status->borrowed)
+                guest->borrowed = json_loads(guest->status->borrowed, JSON_REJECT_DUPLICATES, NULL);
+}
+
+/* ---- settings ---- */
 
 bool migration_set(struct domain *domain, enum domain_migration_setting setting, uint64_t value,
                    GError **error)
 {
-        return set(guest_of(domain)->qmp, parameters[setting].name,
-                   MIN(value * parameters[setting].unit, (uint64_t)MIGRATION_NO_LIMIT), error);
+        const char *name = parameters[setting].name;
+        uint64_t number = MIN(value * parameters[setting].unit, (uint64_t)MIGRATION_NO_LIMIT);
+        struct guest *guest = guest_of(domain);
+
+        if (!set(guest->qmp, name, number, error))
+                return false;
+        if (json_object_get(guest->borrowed, name))
+                json_object_set_new(guest->borrowed, name, json_integer((json_int_t)number));
+        if (guest->borrowed)
+                write_down(guest);
+        return true;
 }
 
 bool migration_get(struct domain *domain, enum domain_migration_setting setting, uint64_t *value,

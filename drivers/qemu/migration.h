@@ -21,9 +21,12 @@ bool migration_get(struct domain *domain, enum domain_migration_setting setting,
 json_t *migration_make_capabilities(unsigned flags);
 /* The same for the side that a guest comes to. */
 json_t *migration_make_incoming_capabilities(unsigned flags);
-/* What goes with the flags and has numbers or names; on both sides, or on that of the source. */
-bool migration_set_parameters(struct qmp *qmp, unsigned flags, const struct params *params, bool is_source,
-                              GError **error);
+/*
+ * What goes with the flags and has numbers or names; on both sides, or on that of the source, where it is
+ * borrowed.
+ */
+bool migration_set_parameters(struct guest *guest, unsigned flags, const struct params *params,
+                              bool is_source, GError **error);
 
 /* What each side knows the other by, as QEMU has it: an object of certificates of the driver's tls_dir. */
 #define MIGRATION_TLS_ID "objmigration_tls0"
@@ -35,6 +38,14 @@ bool migration_begin_tls(struct guest *guest, unsigned flags, const struct param
                          GError **error);
 void migration_end_tls(struct guest *guest);
 
-/* The limit of QEMU's own speed, bytes per second. */
-bool migration_set_speed(struct qmp *qmp, uint64_t speed, GError **error);
-bool migration_get_speed(struct qmp *qmp, uint64_t *speed, GError **error);
+/*
+ * Arguments of migrate-set-parameters (taken) hold for one migration, or save. When they are given back, by a
+ * guest that stays, they are what they were, or what they were set to meanwhile (migration_set()).
+ */
+bool migration_borrow(struct guest *guest, json_t *arguments, GError **error);
+/* The same for the limit of its speed alone: there is none. */
+bool migration_borrow_speed(struct guest *guest, GError **error);
+/* No error when nothing is borrowed. */
+void migration_give_back(struct guest *guest);
+/* Of a guest that is found: what an agent before this one has borrowed. */
+void migration_take_over(struct guest *guest);

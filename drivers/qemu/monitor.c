@@ -288,6 +288,11 @@ static void on_migration_pass(struct guest *guest, const json_t *arguments, int6
         monitor_emit(guest, event);
 }
 
+static void on_dump(struct guest *guest, const json_t *arguments, int64_t time_us)
+{
+        guest_jobs_heed_dump(guest);
+}
+
 /* ---- graphics ---- */
 
 /* virDomainEventGraphicsPhase */
@@ -335,6 +340,7 @@ static const struct {
         { "DEVICE_DELETED", on_device_deleted },
         { "DEVICE_TRAY_MOVED", monitor_on_tray },
         { "DEVICE_UNPLUG_GUEST_ERROR", on_unplug_error },
+        { "DUMP_COMPLETED", on_dump },
         { "GUEST_CRASHLOADED", monitor_on_crashloaded },
         { "GUEST_PANICKED", monitor_on_panicked },
         { "MEMORY_DEVICE_SIZE_CHANGE", plug_on_memory_size },

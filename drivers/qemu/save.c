@@ -28,11 +28,10 @@ struct work {
         struct save_filters filters;
         struct guest_job job;
         struct dump_job dump;
-        uint64_t head;  /* bytes */
-        int fd;         /* owned; what QEMU is to write to, until it has it; -1: none */
-        int out;        /* owned; the file as it is written to, which shares its offset; -1: none */
-        char *label;    /* owned; what the file is to be labelled with again; NULL: nothing */
-        uint64_t speed; /* of the guest's migrations, bytes per second; 0: it has not been changed */
+        uint64_t head; /* bytes */
+        int fd;        /* owned; what QEMU is to write to, until it has it; -1: none */
+        int out;       /* owned; the file as it is written to, which shares its offset; -1: none */
+        char *label;   /* owned; what the file is to be labelled with again; NULL: nothing */
 };
 
 static struct work *work_of(struct domain_save *save)
@@ -226,16 +225,13 @@ bool save_begin(struct domain_save *save, GError **error)
 {
         struct work *work = work_of(save);
         struct guest *guest = guest_of(domain_of(save));
-        struct qmp *qmp = guest_get_monitor(guest, error);
         bool ok;
 
-        if (!qmp)
+        if (!guest_get_monitor(guest, error))
                 return false;
         if (save->memory_only)
                 return dump_memory(save, error);
-        ok = migration_get_speed(qmp, &work->speed, error) &&
-             migration_set_speed(qmp, MIGRATION_NO_LIMIT, error) &&
-             hand_over(guest, work->fd, &work->label, error);
+        ok = migration_borrow_speed(guest, error) && hand_over(guest, work->fd, &work->label, error);
         close(work->fd);
         work->fd = -1;
         if (!ok || !guest_job_begin_migration(&work->job, &save->base, "fd:" FD_NAME,
@@ -334,20 +330,17 @@ static void take_file_back(const struct domain_save *save)
 }
 
 /* A limit that somebody has set is for migrations, and holds again for a guest that runs on. */
-static void restore_speed(const struct domain_save *save, uint64_t speed)
+static void restore_speed(const struct domain_save *save)
 {
         struct guest *guest = guest_of(domain_of(save));
-        g_autoptr(GError) error = NULL;
 
-        if (speed == 0 || !guest || domain_get_current(domain_of(save))->id != save->id || !guest->qmp)
-                return;
-        if (!migration_set_speed(guest->qmp, speed, &error))
-                log_gerror(LOG_LEVEL_WARNING, error, "migrations of %s have no limit now", guest->who);
+        if (guest && domain_get_current(domain_of(save))->id == save->id)
+                migration_give_back(guest);
 }
 
 void save_free(struct domain_save *save)
 {
-        restore_speed(save, work_of(save)->speed);
+        restore_speed(save);
         take_file_back(save);
         drop(g_steal_pointer(&save->file));
 }

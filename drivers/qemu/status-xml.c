@@ -31,6 +31,7 @@
  *       <arrival>COOKIE</arrival>
  *       <departure destination='qemu+ssh://b/system' cookie='...' boot='...' flags='1' runs='yes'/>
  *                  (postcopy='yes': its memory may be on both sides)
+ *       <borrowed>{"max-bandwidth": 8388608}</borrowed>
  *       <fake-reboot/>
  *       <shutdown-seen/>
  *       <undefined flags='4'/>
@@ -302,6 +303,7 @@ char *status_format(const struct status *status)
                 g_string_append(text, "  <host-sleep/>\n");
         add_text(text, "arrival", status->arrival);
         add_departure(text, &status->departure);
+        add_text(text, "borrowed", status->borrowed);
         if (status->fake_reboot)
                 g_string_append(text, "  <fake-reboot/>\n");
         if (status->shutdown_seen)
@@ -652,6 +654,7 @@ struct status *status_parse(const char *text, GError **error)
         status->limits = xml_child_text(root, "limits");
         status->sleeps = xml_child(root, "host-sleep");
         status->arrival = xml_child_text(root, "arrival");
+        status->borrowed = xml_child_text(root, "borrowed");
         status->fake_reboot = xml_child(root, "fake-reboot");
         status->shutdown_seen = xml_child(root, "shutdown-seen");
         if (!xml_get_uint(xml_child(root, "undefined"), "flags", &status->undefine_flags, error))

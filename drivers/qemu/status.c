@@ -179,6 +179,7 @@ void status_free(struct status *status)
         g_free(status->saved.path);
         g_free(status->arrival);
         domain_departure_note_clear(&status->departure);
+        g_free(status->borrowed);
         g_free(status->xml);
         g_free(status);
 }

@@ -179,6 +179,7 @@ struct status {
         bool sleeps;  /* paused for the host's sleep */
         char *arrival; /* owned; the cookie of a guest that comes, or came, from another host; NULL: none */
         struct domain_departure_note departure; /* it may run on another host; cookie NULL: no */
+        char *borrowed;                         /* owned; JSON, see migration_borrow(); NULL: nothing */
         bool fake_reboot;                       /* the next shutdown of the guest is a reboot */
         unsigned undefine_flags; /* enum domain_undefine_flags: what is to become of what belongs to it; 0:
                                     nobody has said */

@@ -18,6 +18,7 @@
 #include "drivers/qemu/arrive-disks.h"
 #include "drivers/qemu/helper.h"
 #include "drivers/qemu/hooks.h"
+#include "drivers/qemu/migration.h"
 #include "drivers/qemu/perf.h"
 
 #include <dirent.h>
@@ -295,6 +296,7 @@ static void adopt(struct guest *guest, struct domain_def *def)
         claim_ports(guest, def);
         note_sockets(guest, def);
         helper_take_over(guest);
+        migration_take_over(guest);
         managed_state_take_active(&state->base, &domain_def_ref(def)->base);
         state->id = status->id;
         state->state = status->state;

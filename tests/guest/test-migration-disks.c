@@ -77,6 +77,44 @@ START_TEST(test_its_disk_comes_along)
 }
 END_TEST
 
+static bool is_moving(void *data)
+{
+        uint64_t numbers[JOB_NUMBERS];
+
+        sides_read_job(data, numbers);
+        return numbers[JOB_MEMORY_PROCESSED] > 0;
+}
+
+/* It is counted to the end, also when that comes behind the guest's. */
+START_TEST(test_in_postcopy)
+{
+        g_autofree char *console = harness_path(here.harness, "console"),
+                        *xml = sides_make_postcopy_xml("linux", console);
+        uint64_t total = 0, processed = 0, remaining = 1;
+        struct client_answer answer = { 0 };
+        struct scene scene = { .console = g_steal_pointer(&console) };
+
+        if (!xml) {
+                g_free(scene.console);
+                return;
+        }
+        scene_init_with(&scene, scene_replace(xml, "action=count", "action=record"), "raw", NULL);
+        client_send(here.client, &answer, scene.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri,
+                    2, "destination_xml", "s", scene.xml, "bandwidth", "t", (uint64_t)8,
+                    LIVE | POSTCOPY | NON_SHARED_DISK);
+        harness_wait_until(is_moving, scene.path, "some of its memory has gone over");
+        client_do(here.client, scene.path, DOMAIN_INTERFACE, "MigrateStartPostCopy", "u", 0);
+        client_wait_answer(here.client, &answer);
+        ck_assert_msg(!answer.error, "%s", answer.error);
+        get_disk_stats(&scene, &total, &processed, &remaining);
+        ck_assert_uint_ge(total, SCENE_PATTERNS);
+        ck_assert_uint_eq(processed, total);
+        ck_assert_uint_eq(remaining, 0);
+        scene_expect_moved(&scene, &here, &there);
+        scene_clear(&scene);
+}
+END_TEST
+
 /* What is below its image is there already, and on the way back all goes into one. */
 START_TEST(test_what_is_above_comes_along)
 {
@@ -299,6 +337,7 @@ int main(void)
         tcase_set_timeout(moves, 600);
         tcase_add_checked_fixture(moves, sides_set_up, sides_tear_down);
         tcase_add_test(moves, test_its_disk_comes_along);
+        tcase_add_test(moves, test_in_postcopy);
         tcase_add_test(moves, test_what_is_above_comes_along);
         suite_add_tcase(suite, moves);
         tcase_set_timeout(deaths, 600);

@@ -314,6 +314,67 @@ START_TEST(test_nobody_knows)
 }
 END_TEST
 
+static bool is_shown(void *job)
+{
+        g_autofree char *error = client_try(here.client, job, "org.freedesktop.DBus.Properties", "Get", "ss",
+                                            "org.virtbus.Job", "State");
+
+        return !error;
+}
+
+/* When it runs there it is too late to cancel that, also for who knows of the job alone. */
+START_TEST(test_too_late)
+{
+        char job[] = QEMU_PATH "/job/1";
+        struct scene scene;
+
+        scene_init(&scene, false);
+        start(&scene);
+        begin_when_settled(&scene, &moments[3]);
+        harness_wait_until(is_shown, job, "the job is on the bus");
+        client_fails(here.client, LIBVIRT_ERROR, "*cannot be aborted any more", scene.path, DOMAIN_INTERFACE,
+                     "AbortJob", NULL);
+        client_do(here.client, job, "org.virtbus.Job", "Cancel", NULL);
+        client_ping(here.client);
+        ck_assert(!scene.answer.done);
+        proxy_release(scene.proxy);
+        client_wait_answer(here.client, &scene.answer);
+        ck_assert_msg(!scene.answer.error, "%s", scene.answer.error);
+        guest_expect_state(here.client, scene.path, STATE_SHUTOFF, SHUTOFF_MIGRATED);
+        scene_clear(&scene);
+}
+END_TEST
+
+/* Somebody wants something of it before it is asked after: it is asked after behind that. */
+START_TEST(test_somebody_is_first)
+{
+        g_autofree char *file = harness_path(here.harness, "guest.save");
+        struct client_answer save = { 0 };
+        struct scene scene;
+        pid_t emulator;
+
+        scene_init(&scene, false);
+        start(&scene);
+        begin_when_settled(&scene, &moments[2]);
+        harness_end_agent(there.harness, SIGKILL);
+        harness_end_agent(here.harness, SIGKILL);
+        proxy_cut(scene.proxy);
+        client_wait_answer(here.client, &scene.answer);
+        emulator = side_find_emulator(&here, scene.path);
+        ck_assert_int_eq(kill(emulator, SIGSTOP), 0);
+        harness_start_agent(here.harness);
+        client_send(here.client, &save, scene.path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        client_ping(here.client);
+        ck_assert_int_eq(kill(emulator, SIGCONT), 0);
+        client_wait_answer(here.client, &save);
+        ck_assert_ptr_nonnull(strstr(save.error, "is busy with 'migration'"));
+        g_free(save.error);
+        harness_start_agent(there.harness);
+        harness_wait_until(is_settled, &scene, "the guest goes on here");
+        scene_clear(&scene);
+}
+END_TEST
+
 /* ---- how it is asked for ---- */
 
 START_TEST(test_definitions_go_along)
@@ -641,6 +702,38 @@ START_TEST(test_aborted)
 }
 END_TEST
 
+static uint64_t get_setting(const char *path, const char *member)
+{
+        g_autoptr(sd_bus_message) reply = client_call(here.client, path, DOMAIN_INTERFACE, member, "u", 0);
+        uint64_t value;
+
+        ck_assert_int_gt(sd_bus_message_read(reply, "t", &value), 0);
+        return value;
+}
+
+/* What one migration was asked for is not for the next one; what was set for the guest is, whenever it was.
+ */
+START_TEST(test_settings_stay)
+{
+        g_autofree char *path = guest_start(here.client, guest_bare_xml("bare", NULL));
+        struct client_answer answer = { 0 };
+
+        client_do(here.client, path, DOMAIN_INTERFACE, "MigrateSetCompressionCache", "tu", UINT64_C(1) << 25,
+                  0);
+        client_send(here.client, &answer, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 2,
+                    "bandwidth", "t", (uint64_t)1, "compression.xbzrle.cache", "t", UINT64_C(1) << 20,
+                    LIVE | COMPRESSED);
+        harness_wait_until(sides_are_transferring, path, "some of the guest has gone over");
+        client_do(here.client, path, DOMAIN_INTERFACE, "MigrateSetMaxSpeed", "tu", UINT64_C(2), 0);
+        guest_do(here.client, path, "AbortJob");
+        client_wait_answer(here.client, &answer);
+        ck_assert_ptr_nonnull(answer.error);
+        g_free(answer.error);
+        ck_assert_uint_eq(get_setting(path, "MigrateGetMaxSpeed"), 2);
+        ck_assert_uint_eq(get_setting(path, "MigrateGetCompressionCache"), 1 << 25);
+}
+END_TEST
+
 static bool has_save(const struct side *side, const char *path)
 {
         g_autoptr(sd_bus_message) reply =
@@ -783,6 +876,7 @@ int main(void)
         tcase_add_test(moves, test_by_ssh);
         tcase_add_test(moves, test_by_tunnel);
         tcase_add_test(moves, test_aborted);
+        tcase_add_test(moves, test_settings_stay);
         tcase_add_test(moves, test_what_was_saved_there);
         tcase_add_test(moves, test_a_store_of_both_hosts);
         suite_add_tcase(suite, moves);
@@ -791,6 +885,8 @@ int main(void)
         tcase_add_test(deaths, test_the_guest_counts_on_whoever_dies);
         tcase_add_test(deaths, test_its_last_definition_stays);
         tcase_add_test(deaths, test_nobody_knows);
+        tcase_add_test(deaths, test_too_late);
+        tcase_add_test(deaths, test_somebody_is_first);
         tcase_add_loop_test(deaths, test_somebody_dies, LINK, DESTINATION_GUEST + 1);
         suite_add_tcase(suite, deaths);
         return harness_main(suite);

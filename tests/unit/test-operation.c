@@ -201,6 +201,50 @@ START_TEST(at_a_final_step_it_is_too_late)
 }
 END_TEST
 
+static const struct operation_step late_steps[] = {
+        { .place = OPERATION_WORKER, .run = in_a_lane_of_its_own, .final = true },
+        { .place = OPERATION_OBJECT, .run = at_last, .final = true },
+};
+
+static const struct operation_kind late_kind = {
+        .name = "late",
+        .steps = late_steps,
+        .n_steps = G_N_ELEMENTS(late_steps),
+        .size = sizeof(struct try),
+        .done = done,
+        .clear = clear,
+};
+
+/* Also for who knows of its job alone. */
+START_TEST(a_job_at_a_final_step_is_not_interrupted)
+{
+        struct try *try = try_new(&late_kind);
+
+        try->hangs = "work";
+        operation_run(&try->base);
+        await_progress();
+        job_cancel(job_list_find(jobs, 1));
+        pass(50);
+        ck_assert_int_eq(eventfd_write(gate_fd, 1), 0);
+        drain();
+        expect("job work last completed good. ");
+}
+END_TEST
+
+/* An agent that ends waits for nothing. */
+START_TEST(an_end_of_all_jobs_interrupts_a_final_step)
+{
+        struct try *try = try_new(&late_kind);
+
+        try->hangs = "work";
+        operation_run(&try->base);
+        await_progress();
+        job_list_cancel_all(jobs);
+        drain();
+        expect("job work cancelled operation aborted: interrupted. ");
+}
+END_TEST
+
 START_TEST(an_operation_can_be_refused)
 {
         GError *error = NULL;
@@ -357,6 +401,7 @@ END_TEST
 CHECK_MAIN_FIXTURE("operation", try_setup, try_teardown, steps_run_in_their_places,
                    steps_are_undone_in_reverse, what_is_temporary_is_given_back_after_success,
                    a_step_may_make_the_rest_needless, a_visit_on_its_way_is_abandoned, a_visit_has_a_deadline,
-                   cancelling_interrupts_work, at_a_final_step_it_is_too_late, an_operation_can_be_refused,
-                   events_end_a_passive_step, a_passive_step_is_asked_to_stop,
+                   cancelling_interrupts_work, at_a_final_step_it_is_too_late,
+                   a_job_at_a_final_step_is_not_interrupted, an_end_of_all_jobs_interrupts_a_final_step,
+                   an_operation_can_be_refused, events_end_a_passive_step, a_passive_step_is_asked_to_stop,
                    a_passive_step_may_be_beyond_that, one_at_a_time, one_after_the_other)

@@ -133,6 +133,7 @@ START_TEST(a_guest_that_moves)
 
         status->phase = STATUS_INCOMING;
         status->arrival = g_strdup("some:cookie");
+        status->borrowed = g_strdup("{\"max-bandwidth\":7}");
         status->medium = g_strdup("ua-cd");
         status->limits = g_strdup("ua-disk");
         status->departure = (struct domain_departure_note){ g_strdup("qemu+ssh://b/system?a&b"),
@@ -146,6 +147,7 @@ START_TEST(a_guest_that_moves)
         ck_assert_ptr_nonnull(back);
         ck_assert_int_eq(back->phase, STATUS_INCOMING);
         ck_assert_str_eq(back->arrival, "some:cookie");
+        ck_assert_str_eq(back->borrowed, "{\"max-bandwidth\":7}");
         ck_assert_str_eq(back->medium, "ua-cd");
         ck_assert_str_eq(back->limits, "ua-disk");
         ck_assert_str_eq(back->departure.destination, "qemu+ssh://b/system?a&b");
