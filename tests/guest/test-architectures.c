@@ -95,13 +95,6 @@ static void attach(const char *path, const char *xml)
         client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, 1);
 }
 
-static bool is_alias(sd_bus_message *message, const void *data)
-{
-        const char *alias;
-
-        return sd_bus_message_read(message, "s", &alias) > 0 && strcmp(alias, data) == 0;
-}
-
 /*
  * Devices come with what their guest knows them by, and go with it. One that QEMU would not make is not in
  * the way of the next. Where no guest lets go of a device, a reset takes it.
@@ -144,8 +137,7 @@ START_TEST(test_zpci)
                   1);
         ck_assert(has(path, "<zpci uid='0x0002' fid='0x00000007'/>"));
         client_do(client, path, DOMAIN_INTERFACE, "Reset", "u", 0);
-        sd_bus_message_unref(
-                client_wait_signal(client, path, DOMAIN_INTERFACE, "DeviceRemoved", is_alias, "net1"));
+        guest_wait_device(client, path, "DeviceRemoved", "net1");
         ck_assert(!has(path, "<zpci uid='0x0002'"));
         attach(path, INTERFACE("4", "<address type='pci'><zpci uid='2' fid='7'/></address>"));
         ck_assert(has(path, "<zpci uid='0x0002' fid='0x00000007'/>"));

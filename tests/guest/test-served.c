@@ -20,12 +20,6 @@
 #define LIVE   1
 #define CONFIG 2
 
-#define PORTS                                                                                                \
-        "<controller type='pci' index='0' model='pcie-root'/>"                                               \
-        "<controller type='pci' index='1' model='pcie-root-port'/>"                                          \
-        "<controller type='pci' index='2' model='pcie-root-port'/>"                                          \
-        "<controller type='pci' index='3' model='pcie-root-port'/>"
-
 static struct harness *harness;
 static struct client *client;
 
@@ -38,18 +32,6 @@ static void set_up(void)
 static void tear_down(void)
 {
         harness_free(harness);
-}
-
-static bool is_alias(sd_bus_message *message, const void *data)
-{
-        const char *alias;
-
-        return sd_bus_message_read(message, "s", &alias) > 0 && strcmp(alias, data) == 0;
-}
-
-static void wait_for(const char *path, const char *signal, const char *alias)
-{
-        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, signal, is_alias, alias));
 }
 
 static bool has(const char *path, const char *text)
@@ -92,13 +74,10 @@ static GPid serve_nbd(const char *image, const char *socket)
 
 static char *start_linux(const char *console, const char *devices)
 {
-        g_autofree char *xml = guest_linux_xml("linux", console, "watch"), *path = NULL;
-        g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
-        g_autofree char *first = g_strconcat("<devices>" PORTS, devices, NULL);
+        char *path = guest_start(client, guest_linux_with_xml("linux", console, "watch", devices));
 
-        path = guest_start(client, g_strjoinv(first, parts));
         guest_wait_console(console, "virtbus-guest: watching");
-        return g_steal_pointer(&path);
+        return path;
 }
 
 /* It comes, the guest sees it, and goes, twice. */
@@ -110,10 +89,10 @@ static void come_and_go(const char *path, const char *console, const char *xml, 
                                 *went = g_strdup_printf("virtbus-guest: %u lost %s", ++*seen, device);
 
                 client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
-                wait_for(path, "DeviceAdded", alias);
+                guest_wait_device(client, path, "DeviceAdded", alias);
                 guest_wait_console(console, came);
                 client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", alias, LIVE);
-                wait_for(path, "DeviceRemoved", alias);
+                guest_wait_device(client, path, "DeviceRemoved", alias);
                 guest_wait_console(console, went);
         }
 }
@@ -191,10 +170,10 @@ START_TEST(test_limits)
                      "<disk type='file'><source file='/other'/><target dev='vda' bus='virtio'/></disk>",
                      LIVE);
         client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
-        wait_for(path, "DeviceRemoved", "virtio-disk0");
+        guest_wait_device(client, path, "DeviceRemoved", "virtio-disk0");
         /* Nothing of it is left: it comes again. */
         client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", disk, LIVE);
-        wait_for(path, "DeviceAdded", "virtio-disk0");
+        guest_wait_device(client, path, "DeviceAdded", "virtio-disk0");
         guest_do_flags(client, path, "Destroy", 0);
 }
 END_TEST
@@ -228,7 +207,7 @@ START_TEST(test_vhost_user)
         path = start_linux(console, xml);
         ck_assert(has(path, "<access mode='shared'/>") && has(path, "<source type='memfd'/>"));
         client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
-        wait_for(path, "DeviceRemoved", "virtio-disk0");
+        guest_wait_device(client, path, "DeviceRemoved", "virtio-disk0");
         guest_wait_console(console, "virtbus-guest: 1 lost vda");
         seen = 1;
         come_and_go(path, console, xml, "virtio-disk0", "vda", &seen);
@@ -240,7 +219,7 @@ END_TEST
 /* Whose memory is its own cannot have one. */
 START_TEST(test_needs_shared_memory)
 {
-        g_autofree char *path = guest_start(client, guest_bare_xml("own", PORTS));
+        g_autofree char *path = guest_start(client, guest_bare_xml("own", GUEST_PORTS));
 
         client_fails(client, LIBVIRT_ERROR, "*needs the guest's memory shared*", path, DOMAIN_INTERFACE,
                      "AttachDevice", "su",
@@ -341,7 +320,7 @@ START_TEST(test_directory_comes_and_goes)
         share = share_xml(directory);
         all = guest_linux_xml("linux", console, "watch");
         g_auto(GStrv) parts = g_strsplit(all, "<devices>", 2);
-        g_autofree char *ports = g_strconcat("<devices>" PORTS, NULL);
+        g_autofree char *ports = g_strconcat("<devices>" GUEST_PORTS, NULL);
         g_autofree char *with_ports = g_strjoinv(ports, parts);
         g_auto(GStrv) halves = g_strsplit(with_ports, "<os>", 2);
 
@@ -388,7 +367,7 @@ static char *start_roomy(const char *console)
 {
         g_autofree char *xml = guest_linux_xml("linux", console, "watch"), *room = NULL, *path = NULL;
         g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
-        g_autofree char *with_ports = g_strjoinv("<devices>" PORTS, parts);
+        g_autofree char *with_ports = g_strjoinv("<devices>" GUEST_PORTS, parts);
         g_auto(GStrv) halves = g_strsplit(with_ports, "<os>", 2);
 
         room = g_strdup_printf(ROOM, "262144");
@@ -423,15 +402,15 @@ START_TEST(test_memory)
         /* The first block behind 4 GiB. */
         come_and_go(path, console, DIMM, "dimm0", "memory32", &seen);
         client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", DIMM, LIVE);
-        wait_for(path, "DeviceAdded", "dimm0");
+        guest_wait_device(client, path, "DeviceAdded", "dimm0");
         /* What is asked back before the guest has seen it, its firmware's tables forget. */
         guest_wait_console(console, "virtbus-guest: 5 has memory32");
         client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", DIMM, LIVE);
-        wait_for(path, "DeviceRemoved", "dimm0");
+        guest_wait_device(client, path, "DeviceRemoved", "dimm0");
         ck_assert(has(path, "<memory unit='KiB'>262144</memory>"));
 
         client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", none, LIVE);
-        wait_for(path, "DeviceAdded", "virtiomem0");
+        guest_wait_device(client, path, "DeviceAdded", "virtiomem0");
         ck_assert(has(path, "<memory unit='KiB'>524288</memory>"));
         client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", half, LIVE);
         harness_wait_until(has_taken, path, "the guest has taken it");

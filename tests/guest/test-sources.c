@@ -18,12 +18,6 @@
 
 #define LIVE 1
 
-#define PORTS                                                                                                \
-        "<controller type='pci' index='0' model='pcie-root'/>"                                               \
-        "<controller type='pci' index='1' model='pcie-root-port'/>"                                          \
-        "<controller type='pci' index='2' model='pcie-root-port'/>"                                          \
-        "<controller type='pci' index='3' model='pcie-root-port'/>"
-
 static struct harness *harness;
 static struct client *client;
 
@@ -38,18 +32,6 @@ static void tear_down(void)
         harness_free(harness);
 }
 
-static bool is_alias(sd_bus_message *message, const void *data)
-{
-        const char *alias;
-
-        return sd_bus_message_read(message, "s", &alias) > 0 && strcmp(alias, data) == 0;
-}
-
-static void wait_for(const char *path, const char *signal, const char *alias)
-{
-        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, signal, is_alias, alias));
-}
-
 static void run(const char *command)
 {
         g_autoptr(GError) error = NULL;
@@ -60,21 +42,12 @@ static void run(const char *command)
         ck_assert_msg(status == 0, "%s", command);
 }
 
-static char *start_doing(const char *console, const char *action, const char *devices)
-{
-        g_autofree char *xml = guest_linux_xml("linux", console, action);
-        g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
-        g_autofree char *first = g_strconcat("<devices>" PORTS, devices, NULL);
-
-        return guest_start(client, g_strjoinv(first, parts));
-}
-
 static char *start_linux(const char *console, const char *devices)
 {
-        g_autofree char *path = start_doing(console, "watch", devices);
+        char *path = guest_start(client, guest_linux_with_xml("linux", console, "watch", devices));
 
         guest_wait_console(console, "virtbus-guest: watching");
-        return g_steal_pointer(&path);
+        return path;
 }
 
 /* It comes, the guest sees it, and goes, twice. */
@@ -86,10 +59,10 @@ static void come_and_go(const char *path, const char *console, const char *xml, 
                                 *went = g_strdup_printf("virtbus-guest: %u lost %s", ++*seen, device);
 
                 client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", xml, LIVE);
-                wait_for(path, "DeviceAdded", alias);
+                guest_wait_device(client, path, "DeviceAdded", alias);
                 guest_wait_console(console, came);
                 client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", alias, LIVE);
-                wait_for(path, "DeviceRemoved", alias);
+                guest_wait_device(client, path, "DeviceRemoved", alias);
                 guest_wait_console(console, went);
         }
 }
@@ -147,7 +120,7 @@ START_TEST(test_nbd_tls)
                      "AttachDevice", "su", wrong, LIVE);
         client_fails(client, LIBVIRT_ERROR, "*", path, DOMAIN_INTERFACE, "AttachDevice", "su", plain, LIVE);
         client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
-        wait_for(path, "DeviceRemoved", "virtio-disk0");
+        guest_wait_device(client, path, "DeviceRemoved", "virtio-disk0");
         guest_wait_console(console, "virtbus-guest: 1 lost vda");
         seen = 1;
         come_and_go(path, console, good, "virtio-disk0", "vda", &seen);
@@ -206,7 +179,7 @@ START_TEST(test_directory)
                               folder);
         path = start_linux(console, xml);
         client_do(client, path, DOMAIN_INTERFACE, "DetachDeviceAlias", "su", "virtio-disk0", LIVE);
-        wait_for(path, "DeviceRemoved", "virtio-disk0");
+        guest_wait_device(client, path, "DeviceRemoved", "virtio-disk0");
         guest_wait_console(console, "virtbus-guest: 1 lost vda");
         seen = 1;
         come_and_go(path, console, xml, "virtio-disk0", "vda", &seen);
@@ -338,7 +311,7 @@ START_TEST(test_transient)
         folder = make_forgetting(format, &image);
         before = sum_files(folder);
         xml = forgetting_xml(format, image);
-        path = start_doing(console, "write", xml);
+        path = guest_start(client, guest_linux_with_xml("linux", console, "write", xml));
         guest_wait_console(console, "virtbus-guest: wrote of the guest");
         for (unsigned i = 0; i < 2; i++) {
                 g_autofree char *after = sum_files(folder);

@@ -235,14 +235,14 @@ START_TEST(test_hot_usb)
         create(web);
         for (unsigned i = 0; i < 2; i++) {
                 attach(web, xml, LIVE);
-                wait_for(web, "DeviceAdded", "hostdev0");
+                guest_wait_device(client, web, "DeviceAdded", "hostdev0");
                 ck_assert(holds("web", file) && !has(web, 2, "<hostdev "));
                 expect_owner(file, GUESTS);
                 refuse_create(db, "*in use by domain 'web'*");
                 client_fails(client, LIBVIRT_ERROR, "*", web, DOMAIN_INTERFACE, "AttachDevice", "su", xml,
                              LIVE);
                 detach(web, xml, LIVE);
-                wait_for(web, "DeviceRemoved", "hostdev0");
+                guest_wait_device(client, web, "DeviceRemoved", "hostdev0");
                 ck_assert(!holds("web", file) && !has(web, 0, "<hostdev "));
                 expect_owner(file, "root");
         }

@@ -70,18 +70,6 @@ bool has(const char *path, unsigned flags, const char *text)
         return strstr(xml, text) != NULL;
 }
 
-static bool is_alias(sd_bus_message *message, const void *data)
-{
-        const char *alias;
-
-        return sd_bus_message_read(message, "s", &alias) > 0 && strcmp(alias, data) == 0;
-}
-
-void wait_for(const char *path, const char *signal, const char *alias)
-{
-        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, signal, is_alias, alias));
-}
-
 bool holds(const char *name, const char *file)
 {
         g_autofree char *dir = g_strdup_printf("/proc/%d/fd", harness_find_guest(harness, name));

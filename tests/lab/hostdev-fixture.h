@@ -34,8 +34,6 @@ void detach(const char *path, const char *xml, unsigned flags);
 
 /* flags of GetXMLDesc: 0 of the guest, 2 of the definition */
 bool has(const char *path, unsigned flags, const char *text);
-/* Waits for the signal about the device of that alias. */
-void wait_for(const char *path, const char *signal, const char *alias);
 
 /* Does the guest's QEMU have that file open? */
 bool holds(const char *name, const char *file);

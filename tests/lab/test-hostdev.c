@@ -388,7 +388,7 @@ START_TEST(test_hot_pci)
                      "AttachDevice", "su", left, LIVE);
         ck_assert(!has(path, 0, "<hostdev "));
         attach(path, xml, LIVE | CONFIG);
-        wait_for(path, "DeviceAdded", "hostdev0");
+        guest_wait_device(client, path, "DeviceAdded", "hostdev0");
         expect_driver(ALONE, "vfio-pci");
         ck_assert(holds("web", group));
         expect_owner(group, GUESTS);
@@ -401,7 +401,7 @@ START_TEST(test_hot_pci)
         end_agent();
         harness_start_agent(harness);
         guest_do_flags(client, path, "Reset", 0);
-        wait_for(path, "DeviceRemoved", "hostdev0");
+        guest_wait_device(client, path, "DeviceRemoved", "hostdev0");
         expect_driver(ALONE, DRIVER);
         ck_assert(!has(path, 0, "<hostdev "));
         create(other);
@@ -420,15 +420,15 @@ START_TEST(test_hot_unmanaged)
         create(path);
         expect_owner(group, GUESTS);
         attach(path, right, LIVE);
-        wait_for(path, "DeviceAdded", "hostdev1");
+        guest_wait_device(client, path, "DeviceAdded", "hostdev1");
         /* One of the two is still there, and keeps the group. */
         detach(path, left, LIVE);
         guest_do_flags(client, path, "Reset", 0);
-        wait_for(path, "DeviceRemoved", "hostdev0");
+        guest_wait_device(client, path, "DeviceRemoved", "hostdev0");
         expect_owner(group, GUESTS);
         detach(path, right, LIVE);
         guest_do_flags(client, path, "Reset", 0);
-        wait_for(path, "DeviceRemoved", "hostdev1");
+        guest_wait_device(client, path, "DeviceRemoved", "hostdev1");
         expect_owner(group, "root");
         destroy(path);
         node_do(LEFT, "ReAttach");

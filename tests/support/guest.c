@@ -107,6 +107,15 @@ char *guest_linux_xml(const char *name, const char *console, const char *action)
                 domain_type("linux"), name, dir, dir, action, console);
 }
 
+char *guest_linux_with_xml(const char *name, const char *console, const char *action, const char *devices)
+{
+        g_autofree char *xml = guest_linux_xml(name, console, action);
+        g_auto(GStrv) parts = g_strsplit(xml, "<devices>", 2);
+        g_autofree char *first = g_strconcat("<devices>" GUEST_PORTS, devices, NULL);
+
+        return g_strjoinv(first, parts);
+}
+
 char *guest_define(struct client *client, char *xml)
 {
         char *path = client_call_string(client, QEMU_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", xml);
@@ -131,6 +140,18 @@ void guest_do(struct client *client, const char *path, const char *member)
 void guest_do_flags(struct client *client, const char *path, const char *member, unsigned flags)
 {
         client_do(client, path, DOMAIN_INTERFACE, member, "u", flags);
+}
+
+static bool is_about(sd_bus_message *message, const void *data)
+{
+        const char *alias;
+
+        return sd_bus_message_read(message, "s", &alias) > 0 && strcmp(alias, data) == 0;
+}
+
+void guest_wait_device(struct client *client, const char *path, const char *signal, const char *alias)
+{
+        sd_bus_message_unref(client_wait_signal(client, path, DOMAIN_INTERFACE, signal, is_about, alias));
 }
 
 int guest_get_state(struct client *client, const char *path, int *reason)

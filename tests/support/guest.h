@@ -70,6 +70,15 @@ unsigned guest_count_told(const struct harness *harness, const char *suffix, con
  */
 char *guest_linux_xml(const char *name, const char *console, const char *action);
 
+/* A root bus with three ports for devices that come. */
+#define GUEST_PORTS                                                                                          \
+        "<controller type='pci' index='0' model='pcie-root'/>"                                               \
+        "<controller type='pci' index='1' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='2' model='pcie-root-port'/>"                                          \
+        "<controller type='pci' index='3' model='pcie-root-port'/>"
+/* The same Linux guest with those, and with devices. */
+char *guest_linux_with_xml(const char *name, const char *console, const char *action, const char *devices);
+
 /* Defines the domain on the QEMU connection and returns its path. Takes xml. */
 char *guest_define(struct client *client, char *xml);
 /* The same, and starts it. */
@@ -85,6 +94,8 @@ int guest_open_monitor(const char *socket_path);
 void guest_tell_open_monitor(int fd, const char *command, const char *awaited, const char *too);
 /* All of that. */
 void guest_tell_monitor(const char *socket_path, const char *command, const char *awaited, const char *too);
+/* Waits for that signal of the domain's ("DeviceAdded", "DeviceRemoved") about the device of that alias. */
+void guest_wait_device(struct client *client, const char *path, const char *signal, const char *alias);
 /* Its state now; reason may be NULL. */
 int guest_get_state(struct client *client, const char *path, int *reason);
 /* Fails unless it is in this state, for this reason; -1 is any. */
