@@ -333,6 +333,13 @@ START_TEST(test_bad_metadata)
                 { "<a", "k", "urn:y", ERROR_XML_DETAIL },
                 { "<q:a xmlns:q='urn:q'/>", "k", "urn:y", ERROR_INVALID_ARG },
                 { "<a xmlns='urn:q'/>", "k", "urn:y", ERROR_INVALID_ARG },
+                { "<a/>", "xml", "urn:y", ERROR_INVALID_ARG },
+                { "<a/>", "xmlns", "urn:y", ERROR_INVALID_ARG },
+                { "<a/>", "xml", "http://www.w3.org/XML/1998/namespace", ERROR_INVALID_ARG },
+                { "<a/>", "k", "http://www.w3.org/XML/1998/namespace", ERROR_INVALID_ARG },
+                { "<a/>", "k", "http://www.w3.org/2000/xmlns/", ERROR_INVALID_ARG },
+                { "<a/>", "k", "urn: y", ERROR_INVALID_ARG },
+                { "<a/>", "k", "urn:\x01", ERROR_INVALID_ARG },
         };
         CLEANUP(domain_def_unref) struct domain_def *def = load();
         g_autoptr(GError) error = NULL;
