@@ -30,6 +30,19 @@ static bool is_prefix(const char *key)
         return key && *key && xmlValidateNCName((const xmlChar *)key, 0) == 0;
 }
 
+/* Some prefixes and URIs are reserved, and not every text is a URI: the parser reads it as it is meant. */
+static bool is_namespace(const char *key, const char *uri)
+{
+        g_autoptr(xmlDoc) written = xml_new("metadata"), read = NULL;
+        g_autofree char *text = NULL;
+
+        if (!xmlNewNs(xml_root(written), (const xmlChar *)uri, (const xmlChar *)key))
+                return false;
+        text = xml_write_foreign(xml_root(written));
+        read = xml_parse(text, NULL, NULL);
+        return read && strcmp((const char *)xml_root(read)->nsDef->href, uri) == 0;
+}
+
 static void remove_old(xmlNode *root, const char *uri, bool last)
 {
         xmlNode *old = find(root, uri), *metadata = xml_child(root, "metadata");
@@ -46,7 +59,7 @@ bool xml_metadata_set(xmlNode *root, enum error_domain from, const char *xml, co
         g_autoptr(xmlDoc) doc = NULL;
         xmlNode *metadata, *added;
 
-        if (!uri || !*uri || (xml && !is_prefix(key)))
+        if (!uri || !*uri || (xml && (!is_prefix(key) || !is_namespace(key, uri))))
                 return error_set(error, from, ERROR_INVALID_ARG,
                                  "metadata needs the URI of a namespace and a name that can be its prefix");
         doc = xml ? xml_parse(xml, NULL, error) : NULL;

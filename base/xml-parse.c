@@ -286,7 +286,9 @@ static void init_library(void)
 
 static xmlDoc *parse_bounded(struct parse *parse, const char *text, size_t length)
 {
-        const int options = XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_IGNORE_ENC | XML_PARSE_COMPACT;
+        /* Without NOENT the URI of a namespace has "&#38;" for "&amp;". No text has entities of its own. */
+        const int options = XML_PARSE_NONET | XML_PARSE_NOCDATA | XML_PARSE_IGNORE_ENC | XML_PARSE_COMPACT |
+                            XML_PARSE_NOENT;
         xmlParserCtxt *ctxt;
         xmlDoc *doc;
 

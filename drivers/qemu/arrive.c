@@ -298,6 +298,9 @@ void arrive_end(struct domain *domain, bool postcopy)
         migration_end_tls(guest);
         guest->status->phase = STATUS_RUNNING;
         guest->changed = true;
+        /* While memory is still to come an emulator may not answer: what the other host has said stays. */
         if (postcopy)
                 arrive_follow(guest);
+        else
+                monitor_ask_balloon(guest);
 }

@@ -363,6 +363,8 @@ bool monitor_reset_asleep(struct guest *guest, GError **error);
  * query-balloon ("actual", in bytes). 0 when it makes no sense.
  */
 uint64_t monitor_get_balloon(const struct domain_def *def, const json_t *answer);
+/* Asks it, and keeps the answer as the current memory of the active definition; lane. */
+void monitor_ask_balloon(struct guest *guest);
 
 /* ---- start.c, takeover.c ---- */
 

@@ -248,6 +248,17 @@ static void set_balloon(struct guest *guest, const json_t *answer)
         monitor_emit(guest, event);
 }
 
+void monitor_ask_balloon(struct guest *guest)
+{
+        json_t *answer = NULL;
+
+        if (!guest_get_monitor(guest, NULL) ||
+            !qmp_execute(guest->qmp, "query-balloon", NULL, QMP_TIMEOUT_MS, &answer, NULL))
+                return;
+        set_balloon(guest, answer);
+        json_decref(answer);
+}
+
 static void on_balloon(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
         set_balloon(guest, arguments);

@@ -358,7 +358,8 @@ static bool learn(struct start *start, uint64_t chardevs_id, uint64_t balloon_id
         bool has_slots = memory_has_slots(start->def);
         struct qmp *qmp = start->guest->qmp;
         json_t *chardevs = NULL, *balloon = NULL;
-        uint64_t kib = start->def->memory_kib;
+        /* Of one that arrives the other host says it, until it is here. */
+        uint64_t kib = start->arrival ? start->def->current_memory_kib : start->def->memory_kib;
         struct domain_edit *edit;
         struct domain_def *def;
 

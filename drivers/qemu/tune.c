@@ -102,8 +102,11 @@ static bool change_memory(const struct change *change, GError **error)
         const struct domain_memtune *from = &change->from->memtune, *to = &change->to->memtune;
         const struct cgroup *group = change->guest->cgroup;
         uint64_t hard = bytes_of(to->hard_limit_kib);
+        bool moves = to->hard_limit_kib != from->hard_limit_kib;
         bool grows = hard > bytes_of(from->hard_limit_kib);
-        bool swap = to->swap_hard_limit_kib != from->swap_hard_limit_kib;
+        /* Version 2 limits swap alone, to what memory leaves of both. */
+        bool swap = to->swap_hard_limit_kib != from->swap_hard_limit_kib ||
+                    (moves && to->swap_hard_limit_kib && cgroup_is_unified(group, CGROUP_MEMORY));
 
         if (!require(change->guest, CGROUP_MEMORY, "memory", error))
                 return false;
@@ -112,7 +115,7 @@ static bool change_memory(const struct change *change, GError **error)
                 return false;
         if (swap && grows && !cgroup_set_memory_swap(group, bytes_of(to->swap_hard_limit_kib), hard, error))
                 return false;
-        if (to->hard_limit_kib != from->hard_limit_kib && !cgroup_set_memory_max(group, hard, error))
+        if (moves && !cgroup_set_memory_max(group, hard, error))
                 return false;
         return !swap || grows ||
                cgroup_set_memory_swap(group, bytes_of(to->swap_hard_limit_kib), hard, error);

@@ -3,7 +3,7 @@
  * A guest with vCPUs that are not the lowest ones, or that came while it ran, goes to another agent: its
  * emulator there has the same ones. Linux sees those that come and go there. It does not run itself where the
  * numbers have a gap and there is no KVM: the interrupt controller that QEMU 7.2 emulates looks for CPUs up
- * to the first that is missing.
+ * to the first that is missing. What its balloon has left it goes along, too.
  */
 #include <string.h>
 
@@ -16,13 +16,18 @@
         "hotpluggable='yes' order='3'/><vcpu id='3' enabled='yes' hotpluggable='yes' order='2'/></vcpus>"
 
 /* Takes xml. */
-static char *with_vcpus(char *xml, const char *vcpus)
+static char *replace(char *xml, const char *part, const char *other)
 {
         GString *text = g_string_new(xml);
 
         g_free(xml);
-        ck_assert_uint_eq(g_string_replace(text, "<vcpu>1</vcpu>", vcpus, 1), 1);
+        ck_assert_uint_eq(g_string_replace(text, part, other, 1), 1);
         return g_string_free(text, FALSE);
+}
+
+static char *with_vcpus(char *xml, const char *vcpus)
+{
+        return replace(xml, "<vcpu>1</vcpu>", vcpus);
 }
 
 static void expect_vcpus(const struct side *side, const char *path, const char *numbers, const char *second)
@@ -77,6 +82,40 @@ START_TEST(test_linux)
 }
 END_TEST
 
+/* On that side its current memory is that. */
+struct balloon {
+        const struct side *side;
+        const char *path, *text; /* borrowed */
+};
+
+static bool has_memory(void *data)
+{
+        const struct balloon *balloon = data;
+        g_autofree char *xml = client_call_string(balloon->side->client, balloon->path, DOMAIN_INTERFACE,
+                                                  "GetXMLDesc", "u", 0);
+
+        return strstr(xml, balloon->text) != NULL;
+}
+
+START_TEST(test_balloon)
+{
+        struct balloon balloon = { &here, NULL, "<currentMemory unit='KiB'>114688</currentMemory>" };
+        g_autofree char *console = harness_path(here.harness, "console"), *path = NULL;
+        char *xml = sides_append_console(guest_linux_xml("linux", console, "idle"), console);
+
+        path = guest_start(here.client,
+                           replace(xml, "<memballoon model='none'/>", "<memballoon model='virtio'/>"));
+        balloon.path = path;
+        guest_wait_console(console, "virtbus-guest: ready");
+        client_do(here.client, path, DOMAIN_INTERFACE, "SetMemory", "tu", (uint64_t)114688, LIVE);
+        harness_wait_until(has_memory, &balloon, "the guest gives memory back");
+        sides_migrate(&here, path, &there, LIVE);
+        balloon.side = &there;
+        ck_assert_msg(has_memory(&balloon), "its memory there is not what it has");
+        guest_do_flags(there.client, path, "Destroy", 0);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("migration-vcpus");
@@ -86,6 +125,7 @@ int main(void)
         tcase_add_checked_fixture(tcase, sides_set_up, sides_tear_down);
         tcase_add_test(tcase, test_the_same_ones);
         tcase_add_test(tcase, test_linux);
+        tcase_add_test(tcase, test_balloon);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }

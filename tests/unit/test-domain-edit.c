@@ -303,6 +303,20 @@ START_TEST(test_foreign_metadata)
 }
 END_TEST
 
+/* A URI with a query of several parts, through a second document. */
+START_TEST(test_metadata_of_query)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = load(), *one = NULL, *two = NULL;
+        g_autofree char *got = NULL;
+
+        one = with_metadata(def, "<a/>", "k", "http://y/?a=1&b=2");
+        two = with_metadata(one, "<b/>", "o", "urn:o");
+        expect(two, "<k:a xmlns:k=\"http://y/?a=1&amp;b=2\"/>");
+        got = domain_def_get_metadata(two, "http://y/?a=1&b=2", NULL);
+        ck_assert_str_eq(got, "<a/>");
+}
+END_TEST
+
 START_TEST(test_bad_metadata)
 {
         static const struct {
@@ -319,6 +333,13 @@ START_TEST(test_bad_metadata)
                 { "<a", "k", "urn:y", ERROR_XML_DETAIL },
                 { "<q:a xmlns:q='urn:q'/>", "k", "urn:y", ERROR_INVALID_ARG },
                 { "<a xmlns='urn:q'/>", "k", "urn:y", ERROR_INVALID_ARG },
+                { "<a/>", "xml", "urn:y", ERROR_INVALID_ARG },
+                { "<a/>", "xmlns", "urn:y", ERROR_INVALID_ARG },
+                { "<a/>", "xml", "http://www.w3.org/XML/1998/namespace", ERROR_INVALID_ARG },
+                { "<a/>", "k", "http://www.w3.org/XML/1998/namespace", ERROR_INVALID_ARG },
+                { "<a/>", "k", "http://www.w3.org/2000/xmlns/", ERROR_INVALID_ARG },
+                { "<a/>", "k", "urn: y", ERROR_INVALID_ARG },
+                { "<a/>", "k", "urn:\x01", ERROR_INVALID_ARG },
         };
         CLEANUP(domain_def_unref) struct domain_def *def = load();
         g_autoptr(GError) error = NULL;
@@ -599,6 +620,7 @@ START_TEST(test_missing_device)
 END_TEST
 
 CHECK_MAIN("domain-edit", test_lazy, test_lazy_unreadable, test_texts, test_bad_texts, test_numbers,
-           test_firmware, test_seclabel, test_cpu, test_metadata, test_foreign_metadata, test_bad_metadata,
-           test_aliases, test_activate_again, test_align_memory, test_align_parts, test_chars, test_graphics,
-           test_interfaces, test_disks, test_migratable, test_plugs, test_missing_device)
+           test_firmware, test_seclabel, test_cpu, test_metadata, test_foreign_metadata,
+           test_metadata_of_query, test_bad_metadata, test_aliases, test_activate_again, test_align_memory,
+           test_align_parts, test_chars, test_graphics, test_interfaces, test_disks, test_migratable,
+           test_plugs, test_missing_device)

@@ -10,12 +10,14 @@
 #include "base/loop.h"
 #include "base/pool.h"
 #include "base/registry.h"
+#include "drivers/cgroup/cgroup-private.h"
 #include "drivers/domain/domain.h"
 #include "drivers/domain/edit-xml.h"
 #include "drivers/host/host.h"
 #include "drivers/qemu/guest.h"
 #include "drivers/qemu/process.h"
 #include "drivers/qemu/resources.h"
+#include "drivers/qemu/tune.h"
 #include "tests/unit/guest-fixture.h"
 
 #include <fcntl.h>
@@ -665,6 +667,72 @@ START_TEST(a_device_takes_and_gives_back_its_own)
 }
 END_TEST
 
+/* ---- limits ---- */
+
+static const char *const limit_files[] = { "cgroup.controllers", "memory.max", "memory.swap.max" };
+
+static void expect_limit(const char *file, const char *text)
+{
+        g_autofree char *path = g_build_filename(root, file, NULL), *found = NULL;
+
+        ck_assert(g_file_get_contents(path, &found, NULL, NULL));
+        ck_assert_str_eq(g_strchomp(found), text);
+}
+
+static struct domain_def *make_limited(const char *hard_limit)
+{
+        g_autofree char *memtune = g_strdup_printf("<memtune><hard_limit unit='MiB'>%s</hard_limit>"
+                                                   "<swap_hard_limit unit='MiB'>900</swap_hard_limit>"
+                                                   "</memtune>",
+                                                   hard_limit);
+        g_autofree char *xml = make_xml("web", memtune);
+        struct domain_def *def = domain_def_parse_stored(xml, NULL);
+
+        ck_assert_ptr_nonnull(def);
+        return def;
+}
+
+static void job_limit(void *data)
+{
+        g_autofree char *mounts = g_strdup_printf("31 24 0:27 / %s rw - cgroup2 cgroup2 rw\n", root);
+        CLEANUP(domain_def_unref) struct domain_def *from = make_limited("200"), *to = make_limited("500");
+        struct guest *guest = guest_of(subject);
+        struct cgroup group = { .path = (char *)"/", .keeper_end = -1 }, *own = guest->cgroup;
+
+        hierarchies_parse(&group.hierarchies, mounts);
+        group.hierarchies.list[0].controllers |= 1U << CGROUP_MEMORY;
+        guest->cgroup = &group;
+        ck_assert(tune_guest(subject, DOMAIN_TUNE_MEMORY, from, to, NULL));
+        expect_limit("memory.max", "524288000");
+        expect_limit("memory.swap.max", "419430400");
+        ck_assert(tune_guest(subject, DOMAIN_TUNE_MEMORY, to, from, NULL));
+        expect_limit("memory.max", "209715200");
+        expect_limit("memory.swap.max", "734003200");
+        guest->cgroup = own;
+        hierarchies_clear(&group.hierarchies);
+}
+
+/* Of a group of version 2, which limits swap alone. */
+START_TEST(memory_and_swap_together_stay_when_memory_changes)
+{
+        g_autofree char *xml = make_xml("web", "");
+        bool done = false;
+
+        if (!has_qemu())
+                return;
+        for (unsigned i = 0; i < G_N_ELEMENTS(limit_files); i++) {
+                g_autofree char *path = g_build_filename(root, limit_files[i], NULL);
+
+                ck_assert(g_file_set_contents(path, i == 0 ? "memory\n" : "209715200\n", -1, NULL));
+        }
+        subject = create(xml, DOMAIN_START_PAUSED);
+        lane_post(subject->base.lane, job_limit, NULL);
+        lane_post(subject->base.lane, job_mark, &done);
+        wait_for(&done);
+        destroy(subject);
+}
+END_TEST
+
 int main(void)
 {
         TCase *cases = tcase_create("guest");
@@ -683,5 +751,6 @@ int main(void)
         tcase_add_test(cases, events_of_the_emulator_are_told);
         tcase_add_test(cases, events_go_to_who_waits_for_them);
         tcase_add_loop_test(cases, a_reset_that_was_cut_short_is_finished, 0, G_N_ELEMENTS(resets));
+        tcase_add_test(cases, memory_and_swap_together_stay_when_memory_changes);
         return run_guests(cases, "qemu-guest");
 }
