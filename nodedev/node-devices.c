@@ -47,6 +47,8 @@ struct node_devices *node_devices_new_test(struct loop *loop)
         CLEANUP(object_set_unref) struct object_set *set = test_devices_new();
 
         devices->loop = loop;
+        devices->uses = g_ptr_array_new();
+        devices->changing = g_hash_table_new(g_str_hash, g_str_equal);
         devices->collection = collection_new(&kind, loop, NULL);
         collection_show(devices->collection, NULL, set);
         return devices;

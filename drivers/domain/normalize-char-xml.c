@@ -215,6 +215,10 @@ bool normalize_fill_channel(const struct hardware *hardware, xmlNode *node, GErr
         if (!hardware_is_one_of(hardware_peek(target, "type"), types))
                 return xml_error(error, target ? target : node,
                                  "the target of a channel has an unknown type or none");
+        if (hardware_is(target, "type", "guestfwd") &&
+            (!hardware_peek(target, "address") || !hardware_peek(target, "port")))
+                return xml_error(error, target,
+                                 "a guestfwd channel needs an address and a port to listen at");
         return true;
 }
 

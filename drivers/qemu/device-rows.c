@@ -59,6 +59,22 @@ static bool is_pluggable_on_bus(const void *device)
         return is_on_live_bus(device);
 }
 
+/* Whatever address is given to it: what is built into the machine is on no bus. */
+static bool is_pluggable_input(const void *data)
+{
+        const struct domain_input *input = data;
+
+        return g_strcmp0(input->bus, "ps2") != 0 && is_on_live_bus(&input->info);
+}
+
+/* As above. */
+static bool is_pluggable_watchdog(const void *data)
+{
+        const struct domain_watchdog *watchdog = data;
+
+        return g_strcmp0(watchdog->model, "itco") != 0 && is_on_live_bus(&watchdog->info);
+}
+
 /* Pages for enclaves are a property of the machine. */
 static bool is_pluggable_memory(const void *data)
 {
@@ -102,12 +118,12 @@ static const struct device_row rows[] = {
         { DOMAIN_DEVICE_CONSOLE, device_describe_char, resources_prepare_char, is_pluggable_char },
         { DOMAIN_DEVICE_CHANNEL, device_describe_char, resources_prepare_char, is_pluggable_char },
         { DOMAIN_DEVICE_TPM, device_describe_tpm, resources_prepare_tpm, NULL },
-        { DOMAIN_DEVICE_INPUT, device_describe_input, resources_prepare_input, is_pluggable_on_bus },
+        { DOMAIN_DEVICE_INPUT, device_describe_input, resources_prepare_input, is_pluggable_input },
         { DOMAIN_DEVICE_GRAPHICS, NULL, resources_prepare_graphics, NULL },
         { DOMAIN_DEVICE_AUDIO, NULL, NULL, NULL },
         { DOMAIN_DEVICE_VIDEO, device_describe_video, resources_prepare_video, NULL },
         { DOMAIN_DEVICE_SOUND, device_describe_sound, NULL, NULL },
-        { DOMAIN_DEVICE_WATCHDOG, device_describe_watchdog, NULL, is_pluggable_on_bus },
+        { DOMAIN_DEVICE_WATCHDOG, device_describe_watchdog, NULL, is_pluggable_watchdog },
         { DOMAIN_DEVICE_REDIRDEV, device_describe_redirdev, NULL, any },
         { DOMAIN_DEVICE_HOSTDEV, device_describe_hostdev, resources_prepare_hostdev, is_pluggable_hostdev },
         { DOMAIN_DEVICE_MEMBALLOON, device_describe_memballoon, NULL, NULL },

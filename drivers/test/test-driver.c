@@ -65,7 +65,10 @@ static struct domain_machine resolve(const char *arch, const char *machine, cons
 static void prepare(struct domain_driver *driver, const char *type, const char *arch, const char *machine,
                     const char *emulator, domain_driver_prepared done, void *data)
 {
-        const struct domain_machine resolved = resolve(arch, machine, emulator);
+        /* What is borrowed is the document's, which is worked on next. */
+        g_autofree char *own_arch = g_strdup(arch), *own_machine = g_strdup(machine);
+        g_autofree char *own_emulator = g_strdup(emulator);
+        const struct domain_machine resolved = resolve(own_arch, own_machine, own_emulator);
         g_autoptr(GError) error = NULL;
 
         if (!type || strcmp(type, "test") == 0) {

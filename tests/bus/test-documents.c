@@ -479,6 +479,30 @@ START_TEST(test_texts_name_the_place)
 }
 END_TEST
 
+START_TEST(test_a_machine_is_kept)
+{
+        g_autofree char *outcome = offer(&ways[0], "<domain type='test'><name>a</name><memory>65536</memory>"
+                                                   "<os><type machine='q35'>hvm</type></os></domain>");
+
+        ck_assert_msg(!outcome, "%s", outcome);
+}
+END_TEST
+
+/* What a guest of the test driver takes of its host is taken as any other guest's is. */
+START_TEST(test_a_device_of_the_host)
+{
+        const char *xml =
+                "<domain type='test'><name>a</name><memory>65536</memory><os><type>hvm</type></os><devices>"
+                "<hostdev mode='subsystem' type='pci' managed='no'><source>"
+                "<address domain='0' bus='0xfe' slot='4' function='0'/></source></hostdev>"
+                "</devices></domain>";
+        g_autofree char *outcome =
+                client_try(client, TEST_PATH, CONNECT_INTERFACE, "DomainCreateXML", "su", xml, 0);
+
+        ck_assert_msg(!outcome, "%s", outcome);
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("documents");
@@ -498,6 +522,8 @@ int main(void)
         tcase_add_test(tcase, test_the_longest_name_and_odd_ones_work);
         tcase_add_test(tcase, test_uuids);
         tcase_add_test(tcase, test_too_many_devices);
+        tcase_add_test(tcase, test_a_machine_is_kept);
+        tcase_add_test(tcase, test_a_device_of_the_host);
         tcase_add_test(tcase, test_texts_name_the_place);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

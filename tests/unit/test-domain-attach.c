@@ -236,6 +236,8 @@ START_TEST(test_controllers)
         ck_assert_int_eq(info_of(with, devices, 0)->address.type, DOMAIN_ADDRESS_PCI);
         ck_assert_int_eq(g_array_index(devices, struct domain_edit_device, 1).kind, DOMAIN_DEVICE_DISK);
         expect_refused(def, channel, &running, "virtio-serial controller 0, which a machine that runs");
+        expect_refused(def, "<channel type='pty'><target type='guestfwd' address='10.0.2.9'/></channel>",
+                       &running, "needs an address and a port");
         changed = attach(off, channel, &stored, NULL);
         ck_assert(strstr(changed->base.xml, "<controller type='virtio-serial' index='0'"));
 }
