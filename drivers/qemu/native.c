@@ -178,19 +178,40 @@ static bool prepare(struct native *native, const struct domain_def *def, GError 
 
 /* ---- the live definition ---- */
 
-static void choose_sockets(const struct native *native, const struct domain_def *def,
-                           struct domain_edit *edit)
+/* Where a start would have it. Free it. */
+static char *name_socket(const struct native *native, const struct domain_def *def, const char *name)
 {
         char uuid[UUID_STRING_LENGTH + 1];
 
+        return g_strdup_printf("%s/%s/io/%s", native->driver->runtime_dir, uuid_format(&def->base.uuid, uuid),
+                               name);
+}
+
+static void choose_sockets(const struct native *native, const struct domain_def *def,
+                           struct domain_edit *edit)
+{
         for (unsigned i = 0; i < def->devices.n_chars; i++) {
                 const struct domain_char *chr = &def->devices.chars[i];
-                g_autofree char *path = g_strdup_printf(
-                        "%s/%s/io/%s", native->driver->runtime_dir, uuid_format(&def->base.uuid, uuid),
-                        chr->target_name ? chr->target_name : chr->info.alias);
+                g_autofree char *path =
+                        name_socket(native, def, chr->target_name ? chr->target_name : chr->info.alias);
 
                 if (chr->source.type == DOMAIN_CHAR_UNIX && !chr->source.path)
                         domain_edit_set_socket(edit, chr->info.alias, path);
+        }
+}
+
+static void choose_graphics_sockets(const struct native *native, const struct domain_def *def,
+                                    struct domain_edit *edit)
+{
+        for (unsigned i = 0; i < def->devices.n_graphics; i++) {
+                const struct domain_graphics *graphics = &def->devices.graphics[i];
+                g_autofree char *name =
+                        g_strdup_printf("%s%u.sock", domain_graphics_type_get_name(graphics->type), i);
+                g_autofree char *path = name_socket(native, def, name);
+
+                for (unsigned j = 0; j < graphics->n_listens; j++)
+                        if (graphics->listens[j].type == DOMAIN_LISTEN_SOCKET && !graphics->listens[j].socket)
+                                domain_edit_set_graphics_socket(edit, i, j, path);
         }
 }
 
@@ -222,6 +243,7 @@ static struct domain_def *activate(const struct native *native, GError **error)
                 return NULL;
         domain_edit_align_memory(edit, qemu_command_get_memory_unit_kib(active->os.arch));
         choose_sockets(native, active, edit);
+        choose_graphics_sockets(native, active, edit);
         choose_ports(native, active, edit);
         return domain_edit_commit(edit, error);
 }

@@ -363,7 +363,8 @@ START_TEST(test_native)
                 "<source file='/nowhere/part.raw'><slices><slice type='storage' offset='512' "
                 "size='1024'/></slices></source><target dev='vdb' bus='virtio'/></disk><interface "
                 "type='bridge'><source bridge='br7'/>"
-                "<model type='virtio'/></interface><graphics type='vnc' autoport='yes'/><serial type='pty'/>"
+                "<model type='virtio'/></interface><graphics type='vnc' autoport='yes'/>"
+                "<graphics type='spice'><listen type='socket'/></graphics><serial type='pty'/>"
                 "<channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>";
         static const char extra[] =
                 "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
@@ -384,6 +385,7 @@ START_TEST(test_native)
         expect_part(text, "virtio-blk-pci");
         expect_part(text, "virtio-net-pci");
         expect_part(text, "-vnc");
+        expect_part(text, "/io/spice1.sock");
         expect_part(text, "org.qemu.guest_agent.0");
         expect_part(text, "FROM_US='it is'");
         expect_part(text, "\"offset\":512,\"size\":1024");
