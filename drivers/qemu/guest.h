@@ -237,6 +237,11 @@ void guest_end(struct guest *guest, int shutoff_reason, int stopped_detail);
  * host's packages have been updated. A reference; errors as of probe_run() and guest_get_monitor().
  */
 const struct qemu_caps *guest_get_caps(struct guest *guest, GError **error);
+/*
+ * The same where only nodes of disks by name, and their filters, count, which any version has alike: an agent
+ * that finds hundreds of guests does not ask each. NULL: nobody tells.
+ */
+const struct qemu_caps *guest_get_names_caps(struct guest *guest);
 
 /* ---- resources-label.c ---- */
 

@@ -249,7 +249,7 @@ void plug_resync_disks(struct guest *guest)
         /* Nothing is known of a guest whose status is torn. */
         if (!get_def(guest)->devices.emulator)
                 return;
-        caps = guest_get_caps(guest, NULL);
+        caps = guest_get_names_caps(guest);
         if (!caps || !qmp_execute(guest->qmp, "query-block", NULL, QMP_TIMEOUT_MS, &drives, NULL))
                 return;
         lane_shield(guest->domain->base.lane);

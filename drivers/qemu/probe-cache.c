@@ -43,7 +43,7 @@ struct probe_cache {
         char *boot;                    /* owned; the kernel's boot id */
         /* mutex */
         pthread_mutex_t mutex;
-        GHashTable *entries; /* owned; path -> struct entry */
+        GHashTable *entries; /* owned; path, or program that has none any more -> struct entry */
         /* loop */
         GHashTable *questions; /* owned; path -> struct question, borrowed */
 };
@@ -258,6 +258,22 @@ const struct qemu_caps *probe_cache_get(struct probe_cache *cache, struct lane *
                         save(cache, path, stamp, caps);
                 }
         }
+        return caps;
+}
+
+const struct qemu_caps *probe_cache_get_running(struct probe_cache *cache, struct lane *lane, struct qmp *qmp,
+                                                const char *path, const char *program, GError **error)
+{
+        const struct qemu_caps *caps = program ? find(cache, program, program) : NULL;
+        json_t *document;
+
+        if (caps)
+                return caps;
+        document = probe_ask(lane, qmp, path, error);
+        caps = document ? qemu_caps_new(document, error) : NULL;
+        if (caps && program)
+                keep(cache, program, program, caps);
+        json_decref(document);
         return caps;
 }
 

@@ -17,6 +17,7 @@ struct lane;
 struct loop;
 struct pool;
 struct probe_cache;
+struct qmp;
 
 /* directory: NULL, nothing is kept on disk; it is made when needed. account is referenced. Loop. */
 struct probe_cache *probe_cache_new(struct loop *loop, struct pool *pool, const char *directory,
@@ -30,6 +31,15 @@ void probe_cache_free(struct probe_cache *cache);
  */
 const struct qemu_caps *probe_cache_get(struct probe_cache *cache, struct lane *lane, const char *path,
                                         GError **error);
+
+/*
+ * In the lane of qmp: those of the emulator that runs a guest there, started from path, which may have
+ * another program by now (see probe_ask()). program tells what runs from all others, and how; NULL: nobody
+ * knows. Of guests with the same one the first is asked, and the answer kept in memory for as long as the
+ * cache is there.
+ */
+const struct qemu_caps *probe_cache_get_running(struct probe_cache *cache, struct lane *lane, struct qmp *qmp,
+                                                const char *path, const char *program, GError **error);
 
 /* Any thread: the same if they are in memory, else NULL without an error. A reference. */
 const struct qemu_caps *probe_cache_peek(struct probe_cache *cache, const char *path);
