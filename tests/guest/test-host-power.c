@@ -233,21 +233,9 @@ static void boot(void)
         harness_start_agent(harness);
 }
 
-static unsigned count_files(const char *path)
-{
-        GDir *dir = g_dir_open(path, 0, NULL);
-        unsigned count = 0;
-
-        ck_assert_ptr_nonnull(dir);
-        while (g_dir_read_name(dir))
-                count++;
-        g_dir_close(dir);
-        return count;
-}
-
 static bool has_one_file(void *path)
 {
-        return count_files(path) == 1;
+        return harness_count_files(path) == 1;
 }
 
 /* The one that was saved by a client waits for a client. */

@@ -21,73 +21,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/support/fake-qemu.h"
+
 #ifndef FAKE_QEMU_REAL
 #define FAKE_QEMU_REAL "/usr/bin/qemu-system-x86_64"
 #endif
 
-#define LINE_MAX_BYTES (1024 * 1024)
-#define COMMANDS_MAX   256
-
-enum moment {
-        AT_EXEC,    /* before anything */
-        AT_ACCEPT,  /* the agent has connected */
-        AT_COMMAND, /* the agent has sent a command after qmp_capabilities */
-        AT_RUNNING, /* the guest runs: the answer to cont has been passed on */
-        AT_STOP,    /* the answer to stop has been passed on */
-        AT_REPLY,   /* before each reply */
-        AT_EACH,    /* each command, which is passed on behind it */
-        AT_PLUG,    /* a command that plugs or unplugs; see "plugging" */
-};
-
-struct stream {
-        int fd;
-        char buffer[LINE_MAX_BYTES];
-        size_t length;
-};
-
-/*
- * A command in band, which the agent sends without an id, and which is answered in its turn. QEMU gets it
- * with one of ours, so that its answer is known.
- */
-struct command {
-        char id[32];
-        char *answer; /* owned; NULL: it has not come */
-};
-
-struct fake {
-        const struct fault *fault;
-        const char *file; /* borrowed from the arguments; of -D, NULL: none */
-        pid_t real;
-        int monitor;                /* the agents' */
-        struct sockaddr_un address; /* of the real QEMU's monitor */
-        socklen_t address_length;
-        struct stream agent;
-        struct stream qemu;
-        struct command commands[COMMANDS_MAX];
-        unsigned n_commands, last_command;
-        /* The agent may send several commands before the first answer: ids of the last of each, as JSON. */
-        char cont_id[32];
-        char stop_id[32];
-        char late_id[32]; /* behind its answer comes news of who had the name before */
-        char late[512];
-        char held_id[32];   /* has been held, and is answered before anything else is read */
-        char leaves_id[32]; /* of the last device_del, until the device has gone; "": none */
-        bool alone; /* nothing more is heard from the agent, and when the device has gone the next one comes
-                     */
-        int descriptor; /* came with the command; -1: none */
-};
-
-struct fault {
-        const char *name;
-        enum moment moment;
-        /* At AT_EACH: the command. */
-        void (*act)(struct fake *fake, const char *id); /* NULL: the command is held or refused */
-};
-
 /* --- output
  * --------------------------------------------------------------------------------------------------- */
 
-static void send_bytes(int fd, const char *data, size_t length)
+void send_bytes(int fd, const char *data, size_t length)
 {
         while (length > 0) {
                 ssize_t n = write(fd, data, length);
@@ -125,179 +68,10 @@ static void send_with_descriptor(int to, const char *data, size_t length, int de
         send_bytes(to, data + n, length - (size_t)n);
 }
 
-static void send_text(int fd, const char *text)
+void send_text(int fd, const char *text)
 {
         send_bytes(fd, text, strlen(text));
 }
-
-static void send_repeated(int fd, const char *piece, size_t count)
-{
-        size_t length = strlen(piece);
-        size_t fit = 65536 / length;
-        char *block = malloc(fit * length);
-
-        for (size_t i = 0; i < fit; i++)
-                memcpy(block + i * length, piece, length);
-        for (; count >= fit; count -= fit)
-                send_bytes(fd, block, fit * length);
-        send_bytes(fd, block, count * length);
-        free(block);
-}
-
-/* Stays alive and deaf, as a QEMU that hangs. */
-static void sleep_forever(void)
-{
-        for (;;)
-                pause();
-}
-
-/* --- faults
- * --------------------------------------------------------------------------------------------------- */
-
-static void fault_exit(struct fake *fake, const char *id)
-{
-        fprintf(stderr, "qemu-system-fake: -device nonsense: no such luck\n");
-        exit(1);
-}
-
-static void fault_close(struct fake *fake, const char *id)
-{
-        close(fake->agent.fd);
-        sleep_forever();
-}
-
-static void fault_text(struct fake *fake, const char *id)
-{
-        send_text(fake->agent.fd, "this is no JSON at all\r\n");
-        sleep_forever();
-}
-
-static void fault_deaf(struct fake *fake, const char *id)
-{
-        sleep_forever();
-}
-
-/* Computes, and comes to nothing. */
-static void fault_spin(struct fake *fake, const char *id)
-{
-        for (volatile unsigned turns = 0;; turns++)
-                ;
-}
-
-/* Does not even end when it is killed, as a QEMU that the kernel keeps busy: the file is on slow-fs. */
-static void fault_stuck(struct fake *fake, const char *id)
-{
-        if (!fake->file || open(fake->file, O_RDONLY | O_CLOEXEC) < 0)
-                perror("qemu-system-fake: -D");
-        sleep_forever();
-}
-
-static void fault_greeting(struct fake *fake, const char *id)
-{
-        send_text(fake->agent.fd, "{\"QMP\": 42}\r\n{\"return\": {}}\r\n{\"QMP\": []}\r\n");
-        sleep_forever();
-}
-
-static void fault_wrongid(struct fake *fake, const char *id)
-{
-        send_text(fake->agent.fd, "{\"return\": {}, \"id\": \"somebody-else\"}\r\n");
-}
-
-static void fault_types(struct fake *fake, const char *id)
-{
-        send_text(fake->agent.fd, "{\"return\": [[], \"x\", -1, null, {\"status\": 4}]}\r\n");
-        send_text(fake->agent.fd, "{\"event\": 12, \"data\": \"x\"}\r\n{\"event\": \"STOP\", \"data\": "
-                                  "[]}\r\n[]\r\n7\r\n");
-}
-
-static void fault_digits(struct fake *fake, const char *id)
-{
-        send_text(fake->agent.fd, "{\"return\": ");
-        send_repeated(fake->agent.fd, "7", 100000);
-        send_text(fake->agent.fd, "}\r\n");
-}
-
-static void fault_deep(struct fake *fake, const char *id)
-{
-        send_text(fake->agent.fd, "{\"return\": ");
-        send_repeated(fake->agent.fd, "[", 200000);
-        send_repeated(fake->agent.fd, "]", 200000);
-        send_text(fake->agent.fd, "}\r\n");
-}
-
-static void fault_flood(struct fake *fake, const char *id)
-{
-        send_text(fake->agent.fd, "{\"return\": \"");
-        send_repeated(fake->agent.fd, "x", (size_t)400 * 1024 * 1024);
-        sleep_forever();
-}
-
-static void fault_events(struct fake *fake, const char *id)
-{
-        send_repeated(
-                fake->agent.fd,
-                "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 1}, \"event\": \"RTC_CHANGE\", \"data\": "
-                "{\"offset\": 7, \"qom-path\": \"/machine\"}}\r\n",
-                400000);
-}
-
-static void fault_storm(struct fake *fake, const char *id)
-{
-        send_repeated(
-                fake->agent.fd,
-                "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 1}, \"event\": \"RESET\", \"data\": "
-                "{\"guest\": true, \"reason\": \"guest-reset\"}}\r\n",
-                20000);
-}
-
-static void fault_shutdown(struct fake *fake, const char *id)
-{
-        send_text(fake->agent.fd,
-                  "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 1}, \"event\": \"SHUTDOWN\", "
-                  "\"data\": {\"guest\": true, \"reason\": \"guest-shutdown\"}}\r\n");
-        exit(0);
-}
-
-/* No fault: what the agent says is in the guest's log. */
-static void fault_logged(struct fake *fake, const char *line)
-{
-        fprintf(stderr, "told: %s\n", line);
-}
-
-static void fault_die(struct fake *fake, const char *id)
-{
-        exit(1);
-}
-
-static void fault_slow(struct fake *fake, const char *id)
-{
-        sleep(3);
-}
-
-static const struct fault faults[] = {
-        { "exit", AT_EXEC, fault_exit },
-        { "unheard", AT_EXEC, fault_deaf },
-        { "spin", AT_EXEC, fault_spin },
-        { "close", AT_ACCEPT, fault_close },
-        { "text", AT_ACCEPT, fault_text },
-        { "nogreet", AT_ACCEPT, fault_deaf },
-        { "greeting", AT_ACCEPT, fault_greeting },
-        { "wrongid", AT_COMMAND, fault_wrongid },
-        { "types", AT_COMMAND, fault_types },
-        { "digits", AT_COMMAND, fault_digits },
-        { "deep", AT_COMMAND, fault_deep },
-        { "flood", AT_COMMAND, fault_flood },
-        { "runflood", AT_RUNNING, fault_flood },
-        { "stuck", AT_EXEC, fault_stuck },
-        { "events", AT_RUNNING, fault_events },
-        { "storm", AT_RUNNING, fault_storm },
-        { "shutdown", AT_RUNNING, fault_shutdown },
-        { "die", AT_RUNNING, fault_die },
-        { "stopdie", AT_STOP, fault_die },
-        { "slow", AT_REPLY, fault_slow },
-        { "logged", AT_EACH, fault_logged },
-        { "plug", AT_PLUG, NULL },
-};
 
 /*
  * The value of the last member `key` of a line of JSON, as JSON text; "null" when it has none. Good enough
@@ -799,18 +573,12 @@ static const char *find_argument(char **argv, const char *option, const char *pa
         return NULL;
 }
 
-static const struct fault *find_fault(char **argv)
+static const struct fault *find_own_fault(char **argv)
 {
         const char *name = find_argument(argv, "-name", "fault-");
+        const char *start = name ? strstr(name, "fault-") + strlen("fault-") : NULL;
 
-        for (size_t i = 0; name && i < sizeof(faults) / sizeof(*faults); i++) {
-                const char *start = strstr(name, "fault-") + strlen("fault-");
-                size_t length = strcspn(start, ",-\"");
-
-                if (strlen(faults[i].name) == length && strncmp(faults[i].name, start, length) == 0)
-                        return &faults[i];
-        }
-        return NULL;
+        return start ? find_fault(start, strcspn(start, ",-\"")) : NULL;
 }
 
 /* The monitor's listening socket, handed down by the agent. */
@@ -864,7 +632,7 @@ int main(int argc, char **argv)
         int monitor = find_monitor(argv);
 
         fake.descriptor = -1;
-        fake.fault = find_fault(argv);
+        fake.fault = find_own_fault(argv);
         fake.file = find_argument(argv, "-D", "");
         if (!fake.fault || monitor < 0) {
                 argv[0] = (char *)FAKE_QEMU_REAL;

@@ -126,6 +126,18 @@ pid_t harness_find_guest(struct harness *harness, const char *text)
         return 0;
 }
 
+unsigned harness_count_files(const char *dir)
+{
+        GDir *entries = g_dir_open(dir, 0, NULL);
+        unsigned count = 0;
+
+        ck_assert_ptr_nonnull(entries);
+        while (g_dir_read_name(entries))
+                count++;
+        g_dir_close(entries);
+        return count;
+}
+
 unsigned harness_count_guests(struct harness *harness)
 {
         g_autoptr(GArray) family = list_descendants(getppid());

@@ -98,6 +98,8 @@ void harness_reconnect(struct harness *harness);
  */
 pid_t harness_find_guest(struct harness *harness, const char *text);
 unsigned harness_count_guests(struct harness *harness);
+/* How many entries a directory has. */
+unsigned harness_count_files(const char *dir);
 /* Waits until that process is gone. */
 void harness_wait_gone(pid_t pid);
 
