@@ -624,12 +624,16 @@ json_t *probe_run(struct lane *lane, const char *path, const struct account *acc
 json_t *probe_ask(struct lane *lane, struct qmp *qmp, const char *path, GError **error)
 {
         struct session session = { .lane = lane, .path = path, .answer_ms = QMP_TIMEOUT_MS, .qmp = qmp };
+        uint64_t before = qmp_get_last_id(qmp);
         json_t *document = json_object();
         bool has_kvm;
 
-        if (!ask_all(&session, document, &has_kvm, error))
+        if (!ask_all(&session, document, &has_kvm, error)) {
                 g_clear_pointer(&document, json_decref);
-        else if (has_kvm)
+                /* The monitor is the guest's, and goes on. */
+                qmp_forget_later(qmp, before);
+        } else if (has_kvm) {
                 json_object_set_new(json_object_get(document, "cpus"), "tcg", json_object());
+        }
         return document;
 }

@@ -479,6 +479,17 @@ void qmp_forget(struct qmp *qmp, uint64_t id)
                 g_ptr_array_remove_index(qmp->slots, position);
 }
 
+uint64_t qmp_get_last_id(const struct qmp *qmp)
+{
+        return qmp->last_id;
+}
+
+void qmp_forget_later(struct qmp *qmp, uint64_t id)
+{
+        for (uint64_t later = qmp->last_id; later > id; later--)
+                qmp_forget(qmp, later);
+}
+
 void qmp_heed_late(struct qmp *qmp, uint64_t id)
 {
         struct qmp_slot *slot = qmp_find_slot(qmp, id, NULL);

@@ -91,6 +91,9 @@ void qmp_set_patience(struct qmp *qmp, qmp_patience_fn patience, void *data);
 uint64_t qmp_send(struct qmp *qmp, const char *command, json_t *arguments);
 bool qmp_receive(struct qmp *qmp, uint64_t id, lane_deadline deadline, json_t **result, GError **error);
 void qmp_forget(struct qmp *qmp, uint64_t id);
+/* Of the last command; and the same of all behind that one that were not received. */
+uint64_t qmp_get_last_id(const struct qmp *qmp);
+void qmp_forget_later(struct qmp *qmp, uint64_t id);
 /* qmp_receive() has just given that one up: when the answer comes, the state is to be asked for again. */
 void qmp_heed_late(struct qmp *qmp, uint64_t id);
 

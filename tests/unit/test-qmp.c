@@ -186,6 +186,37 @@ START_TEST(a_hung_qemu_gathers_no_backlog)
 }
 END_TEST
 
+static void job_forgotten(void *data)
+{
+        enum { SENT = 40 };
+        g_autoptr(GString) answers = g_string_new(NULL);
+        GError *error = NULL;
+        uint64_t before, id;
+
+        connect_ready();
+        before = qmp_get_last_id(fixture.qmp);
+        for (unsigned i = 0; i < SENT; i++) {
+                qmp_send(fixture.qmp, "query-a", NULL);
+                g_string_append(answers, "{\"return\": {}}\n");
+        }
+        qmp_forget_later(fixture.qmp, before);
+        id = qmp_send(fixture.qmp, "query-b", NULL);
+        g_string_append(answers, "{\"return\": {}}\n");
+        say(answers->str);
+        ck_assert(qmp_receive(fixture.qmp, id, lane_deadline_in(5000), NULL, NULL));
+        for (unsigned i = 0; i < QMP_OUTSTANDING_MAX; i++)
+                id = qmp_send(fixture.qmp, "query-c", NULL);
+        ck_assert(!qmp_receive(fixture.qmp, id, lane_deadline_in(0), NULL, &error));
+        check_error(error, ERROR_OPERATION_TIMEOUT, "did not answer");
+        loop_post(fixture.loop, quit, NULL);
+}
+
+START_TEST(what_is_forgotten_together_makes_room)
+{
+        run(job_forgotten);
+}
+END_TEST
+
 /* ---- out of band ---- */
 
 /* Bytes that have been sent, up to a command out of band if there is one. */
@@ -549,6 +580,7 @@ int main(void)
         tcase_add_test(tests, refusals_carry_the_text_of_qemu);
         tcase_add_test(tests, a_late_reply_is_dropped);
         tcase_add_test(tests, a_hung_qemu_gathers_no_backlog);
+        tcase_add_test(tests, what_is_forgotten_together_makes_room);
         tcase_add_test(tests, what_is_out_of_band_overtakes);
         tcase_add_test(tests, an_urgent_job_ends_the_wait);
         tcase_add_test(tests, replies_are_told_in_order_with_events);
