@@ -525,25 +525,6 @@ START_TEST(test_lies)
 }
 END_TEST
 
-/* As many interfaces as a line has room for: each is told. */
-START_TEST(test_crowd)
-{
-        enum { COUNT = 60001 };
-        g_autofree char *console = harness_path(harness, "console"), *path = NULL;
-        g_autoptr(sd_bus_message) reply = NULL;
-        unsigned count = 0;
-
-        if (!has_agent())
-                return;
-        path = start_agent(console, "liar-crowd", "");
-        reply = client_call(client, path, DOMAIN_INTERFACE, "InterfaceAddresses", "uu", 1, 0);
-        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'a', "(ssa(isu))"), 0);
-        while (sd_bus_message_skip(reply, "(ssa(isu))") > 0)
-                count++;
-        ck_assert_uint_eq(count, COUNT);
-}
-END_TEST
-
 static const struct {
         const char *lie, *text;
 } step_lies[] = {
@@ -604,7 +585,6 @@ static Suite *suite(void)
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_set_timeout(tcase, 300);
         tcase_add_test(tcase, test_lies);
-        tcase_add_test(tcase, test_crowd);
         tcase_add_loop_test(tcase, test_out_of_step, 0, G_N_ELEMENTS(step_lies));
         tcase_add_test(tcase, test_open_question);
         suite_add_tcase(made, tcase);
