@@ -249,7 +249,14 @@ static void write_word(const struct fake *fake, const char *word)
         close(fd);
 }
 
-/* True: it goes on to QEMU. */
+static bool has_gone(int fd)
+{
+        struct pollfd agent = { fd, 0, 0 };
+
+        return poll(&agent, 1, 0) == 1 && (agent.revents & POLLHUP);
+}
+
+/* True: it goes on to QEMU. What an agent that was killed meanwhile had sent behind it does not. */
 static bool hold(struct fake *fake, const char *id)
 {
         char word[32] = "held", next[32];
@@ -265,6 +272,7 @@ static bool hold(struct fake *fake, const char *id)
         }
         snprintf(next, sizeof(next), "%u hold", later);
         write_word(fake, again ? next : "");
+        fake->gone = !again && !fake->alone && has_gone(fake->agent.fd);
         if (strcmp(word, "drop") == 0)
                 return false;
         snprintf(fake->held_id, sizeof(fake->held_id), "%.31s", id);
@@ -341,6 +349,7 @@ static bool judge_question(struct fake *fake, const char *command, const char *i
 static void meet_next_agent(struct fake *fake)
 {
         forget_commands(fake);
+        fake->gone = false;
         close(fake->agent.fd);
         close(fake->qemu.fd);
         fake->agent = (struct stream){ .fd = accept(fake->monitor, NULL, NULL) };
@@ -513,8 +522,10 @@ static char *find_end(const struct fake *fake, const struct stream *stream, char
 static void read_lines(struct fake *fake, struct stream *stream,
                        void (*handle)(struct fake *fake, const char *line, size_t length))
 {
-        ssize_t n = receive(fake, stream, stream->buffer + stream->length,
-                            sizeof(stream->buffer) - 1 - stream->length);
+        bool gone = stream == &fake->agent && fake->gone;
+        ssize_t n = gone ? 0
+                         : receive(fake, stream, stream->buffer + stream->length,
+                                   sizeof(stream->buffer) - 1 - stream->length);
         char *start = stream->buffer;
         char *end;
 
@@ -526,7 +537,7 @@ static void read_lines(struct fake *fake, struct stream *stream,
                 exit(0);
         stream->length += n;
         stream->buffer[stream->length] = '\0';
-        while ((end = find_end(fake, stream, &start))) {
+        while (!(stream == &fake->agent && fake->gone) && (end = find_end(fake, stream, &start))) {
                 char next = end[1];
 
                 end[1] = '\0';

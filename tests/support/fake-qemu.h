@@ -58,6 +58,7 @@ struct fake {
         char leaves_id[32]; /* of the last device_del, until the device has gone; "": none */
         bool alone; /* nothing more is heard from the agent, and when the device has gone the next one comes
                      */
+        bool gone;  /* the agent, while a command was held: nothing more is taken from it */
         int descriptor; /* came with the command; -1: none */
 };
 
