@@ -114,6 +114,12 @@ static void take_greeting(struct qmp *qmp, const struct qmp_message *message)
         json_int_t minor = json_integer_value(json_object_get(version, "minor"));
         json_int_t micro = json_integer_value(json_object_get(version, "micro"));
 
+        /*
+         * QEMU whose monitor is set up in one thread while another one takes the connection greets in both.
+         * It is one connection still until commands have been accepted.
+         */
+        if (qmp->greeted && !qmp->ready)
+                return;
         if (qmp->greeted) {
                 set_broken(qmp, ERROR_INTERNAL_ERROR, "sent a second greeting");
                 return;

@@ -70,6 +70,25 @@ START_TEST(what_the_client_before_was_to_get_is_dropped)
 }
 END_TEST
 
+static void job_greetings(void *data)
+{
+        uint64_t id;
+
+        make(NULL);
+        say(GREETING READY "{\"return\": {}}\n");
+        id = qmp_send(fixture.qmp, "stop", NULL);
+        ck_assert(qmp_handshake(fixture.qmp, lane_deadline_in(5000), NULL));
+        ck_assert(qmp_receive(fixture.qmp, id, lane_deadline_in(5000), NULL, NULL));
+        loop_post(fixture.loop, quit, NULL);
+}
+
+/* Its threads have both seen the connection come. */
+START_TEST(a_qemu_that_greets_twice_is_one)
+{
+        run(job_greetings);
+}
+END_TEST
+
 /* What was sent by now, which is one command: its id. */
 static unsigned read_id(void)
 {
@@ -574,6 +593,7 @@ int main(void)
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, commands_are_pipelined_and_answered_in_order);
         tcase_add_test(tests, what_the_client_before_was_to_get_is_dropped);
+        tcase_add_test(tests, a_qemu_that_greets_twice_is_one);
         tcase_add_test(tests, ids_are_short_and_those_of_open_commands_are_not_taken);
         tcase_add_test(tests, queued_calls_go_out_together);
         tcase_add_test(tests, answers_that_come_at_once_need_no_other_job);
