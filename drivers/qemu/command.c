@@ -129,16 +129,10 @@ static void add_monitor(struct command_builder *builder)
 }
 
 /* <defaultiothread>, <iothread>. */
-static bool add_loop(struct command_builder *builder, struct device_list *list, const char *type,
-                     const char *id, const struct domain_thread_pool *pool, GError **error)
+static bool add_loop(struct command_builder *builder, struct device_list *list, json_t *object,
+                     const struct domain_thread_pool *pool, GError **error)
 {
-        json_t *object = device_object(type, id);
-
         device_list_add(list, DEVICE_OBJECT, object);
-        if (pool->min >= 0)
-                device_set_int(object, "thread-pool-min", pool->min);
-        if (pool->max >= 0)
-                device_set_int(object, "thread-pool-max", pool->max);
         if ((pool->min < 0 && pool->max < 0) || qemu_caps_get_version(builder->caps) >= POOL_VERSION)
                 return true;
         return device_unsupported(error,
@@ -147,31 +141,20 @@ static bool add_loop(struct command_builder *builder, struct device_list *list, 
                                   qemu_caps_get_path(builder->caps));
 }
 
-static void set_poll(json_t *object, const struct domain_poll *poll)
-{
-        if (poll->max >= 0)
-                device_set_int(object, "poll-max-ns", poll->max);
-        if (poll->grow >= 0)
-                device_set_int(object, "poll-grow", poll->grow);
-        if (poll->shrink >= 0)
-                device_set_int(object, "poll-shrink", poll->shrink);
-}
-
 static bool add_iothreads(struct command_builder *builder, GError **error)
 {
         CLEANUP(device_list_free) struct device_list *list = device_list_new();
         const struct domain_def *def = builder->def;
 
         if ((def->default_pool.min >= 0 || def->default_pool.max >= 0) &&
-            !add_loop(builder, list, "main-loop", "main-loop", &def->default_pool, error))
+            !add_loop(builder, list, device_loop("main-loop", "main-loop", &def->default_pool),
+                      &def->default_pool, error))
                 return false;
         for (unsigned i = 0; i < def->iothreads; i++) {
                 const struct domain_iothread *thread = &def->iothread_list[i];
-                g_autofree char *id = g_strdup_printf("iothread%u", (unsigned)thread->id);
 
-                if (!add_loop(builder, list, "iothread", id, &thread->pool, error))
+                if (!add_loop(builder, list, device_iothread(thread), &thread->pool, error))
                         return false;
-                set_poll(device_list_get(list, device_list_get_length(list) - 1)->arguments, &thread->poll);
         }
         command_append_list(builder, list);
         return true;

@@ -222,3 +222,31 @@ bool device_describe_nvram(struct device_list *list, const struct device_context
         return device_unsupported(error, "<nvram> among the devices of machine '%s'",
                                   context->def->os.machine);
 }
+
+/* ---- loops ---- */
+
+json_t *device_loop(const char *type, const char *id, const struct domain_thread_pool *pool)
+{
+        json_t *object = device_object(type, id);
+
+        if (pool->min >= 0)
+                device_set_int(object, "thread-pool-min", pool->min);
+        if (pool->max >= 0)
+                device_set_int(object, "thread-pool-max", pool->max);
+        return object;
+}
+
+json_t *device_iothread(const struct domain_iothread *thread)
+{
+        g_autofree char *id = g_strdup_printf("iothread%u", (unsigned)thread->id);
+        json_t *object = device_loop("iothread", id, &thread->pool);
+        const struct domain_poll *poll = &thread->poll;
+
+        if (poll->max >= 0)
+                device_set_int(object, "poll-max-ns", poll->max);
+        if (poll->grow >= 0)
+                device_set_int(object, "poll-grow", poll->grow);
+        if (poll->shrink >= 0)
+                device_set_int(object, "poll-shrink", poll->shrink);
+        return object;
+}

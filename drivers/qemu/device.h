@@ -157,5 +157,13 @@ bool device_describe_amd_iommu(struct device_list *list, const struct device_con
 bool device_describe_nvram(struct device_list *list, const struct device_context *context, const void *nvram,
                            GError **error);
 
+/*
+ * A loop of QEMU's, which is no device: the object that makes it, or sets the main one ("main-loop"). The
+ * numbers of a pool are properties of QEMU 7.1 and later. The caller owns the object.
+ */
+json_t *device_loop(const char *type, const char *id, const struct domain_thread_pool *pool);
+/* Likewise an I/O thread, as its element sets it. */
+json_t *device_iothread(const struct domain_iothread *thread);
+
 DEFINE_CLEANUP(struct device_list, device_list_free);
 DEFINE_CLEANUP(struct device_resources, device_resources_free);

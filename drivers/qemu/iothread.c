@@ -3,6 +3,7 @@
 
 #include "base/lane.h"
 #include "drivers/qemu/affinity.h"
+#include "drivers/qemu/device.h"
 
 static json_t *name_it(unsigned id)
 {
@@ -23,12 +24,21 @@ static bool take_away(struct guest *guest, unsigned id, GError **error)
         return true;
 }
 
+/* One that is new has no element yet: it is as QEMU makes them. One that is put back has its own. */
+static struct domain_iothread get_element(const struct domain_def *def, unsigned id)
+{
+        for (unsigned i = 0; i < def->iothreads; i++) {
+                if (def->iothread_list[i].id == id)
+                        return def->iothread_list[i];
+        }
+        return (struct domain_iothread){ .id = id, .pool = { -1, -1 }, .poll = { -1, -1, -1 } };
+}
+
 static bool add(struct guest *guest, unsigned id, const struct domain_def *def, GError **error)
 {
-        json_t *arguments = name_it(id);
+        const struct domain_iothread element = get_element(def, id);
 
-        json_object_set_new(arguments, "qom-type", json_string("iothread"));
-        if (!qmp_execute(guest->qmp, "object-add", arguments, QMP_TIMEOUT_MS, NULL, error))
+        if (!qmp_execute(guest->qmp, "object-add", device_iothread(&element), QMP_TIMEOUT_MS, NULL, error))
                 return false;
         if (affinity_settle_iothread(guest, def, id, error))
                 return true;

@@ -11,10 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/stats.h"
 
 enum {
         LIVE = 1,
@@ -152,6 +154,44 @@ START_TEST(test_iothreads)
 }
 END_TEST
 
+static void expect_iothread(const char *path, const char *limit)
+{
+        g_autoptr(GHashTable) stats = stats_get(client, path, STATS_IOTHREAD, 0);
+
+        stats_expect(stats, "iothread.2.poll-max-ns", limit);
+}
+
+/* It is put back as it was when the definition without it cannot be written. */
+START_TEST(test_iothread_put_back)
+{
+        g_autofree char *bare = guest_bare_xml("back", NULL), *path = NULL;
+        g_autofree char *uuid = NULL, *below = NULL, *stored = NULL, *aside = NULL, *with = NULL, *xml = NULL;
+        g_auto(GStrv) halves = g_strsplit(bare, "<devices>", 2);
+
+        path = guest_start(client, g_strconcat(halves[0],
+                                               "<iothreadids><iothread id='2'><poll max='4000'/></iothread>"
+                                               "</iothreadids><devices>",
+                                               halves[1], NULL));
+        uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
+        below = g_strdup_printf("state/qemu/%s.xml", uuid);
+        stored = harness_path(harness, below);
+        aside = g_strconcat(stored, ".aside", NULL);
+        with = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        expect_iothread(path, "t:4000");
+        /* Nothing takes the place of a folder. */
+        ck_assert_int_eq(rename(stored, aside), 0);
+        ck_assert_int_eq(mkdir(stored, 0700), 0);
+        client_fails(client, LIBVIRT_ERROR, "*Is a directory*", path, DOMAIN_INTERFACE, "DelIOThread", "uu",
+                     2, LIVE | CONFIG);
+        expect_iothread(path, "t:4000");
+        xml = client_call_string(client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
+        ck_assert_str_eq(xml, with);
+        ck_assert_int_eq(rmdir(stored), 0);
+        ck_assert_int_eq(rename(aside, stored), 0);
+        client_do(client, path, DOMAIN_INTERFACE, "DelIOThread", "uu", 2, LIVE | CONFIG);
+}
+END_TEST
+
 /* One that goes on from a file has as many as it had, and those that came may go. */
 START_TEST(test_saved)
 {
@@ -237,6 +277,7 @@ int main(void)
         tcase_add_test(tcase, test_they_come_and_go);
         tcase_add_test(tcase, test_threads_are_where_they_are_pinned);
         tcase_add_test(tcase, test_iothreads);
+        tcase_add_test(tcase, test_iothread_put_back);
         tcase_add_test(tcase, test_saved);
         tcase_add_test(tcase, test_one_by_one);
         tcase_add_test(tcase, test_another_agent);
