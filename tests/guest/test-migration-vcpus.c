@@ -97,22 +97,48 @@ static bool has_memory(void *data)
         return strstr(xml, balloon->text) != NULL;
 }
 
-START_TEST(test_balloon)
+/* Starts Linux here, which gives memory back; earlier (owned) is its document of before that. */
+static char *start_with_less(struct balloon *balloon, char **earlier)
 {
-        struct balloon balloon = { &here, NULL, "<currentMemory unit='KiB'>114688</currentMemory>" };
-        g_autofree char *console = harness_path(here.harness, "console"), *path = NULL;
-        char *xml = sides_append_console(guest_linux_xml("linux", console, "idle"), console);
+        g_autofree char *console = harness_path(here.harness, "console");
+        char *xml = sides_append_console(guest_linux_xml("linux", console, "idle"), console), *path;
 
         path = guest_start(here.client,
                            replace(xml, "<memballoon model='none'/>", "<memballoon model='virtio'/>"));
-        balloon.path = path;
+        *balloon = (struct balloon){ &here, path, "<currentMemory unit='KiB'>114688</currentMemory>" };
         guest_wait_console(console, "virtbus-guest: ready");
+        *earlier = client_call_string(here.client, path, DOMAIN_INTERFACE, "GetXMLDesc", "u", 0);
         client_do(here.client, path, DOMAIN_INTERFACE, "SetMemory", "tu", (uint64_t)114688, LIVE);
-        harness_wait_until(has_memory, &balloon, "the guest gives memory back");
+        harness_wait_until(has_memory, balloon, "the guest gives memory back");
+        return path;
+}
+
+static void expect_memory_there(struct balloon *balloon)
+{
+        balloon->side = &there;
+        ck_assert_msg(has_memory(balloon), "its memory there is not what it has");
+        guest_do_flags(there.client, balloon->path, "Destroy", 0);
+}
+
+START_TEST(test_balloon)
+{
+        struct balloon balloon;
+        g_autofree char *earlier = NULL, *path = start_with_less(&balloon, &earlier);
+
         sides_migrate(&here, path, &there, LIVE);
-        balloon.side = &there;
-        ck_assert_msg(has_memory(&balloon), "its memory there is not what it has");
-        guest_do_flags(there.client, path, "Destroy", 0);
+        expect_memory_there(&balloon);
+}
+END_TEST
+
+/* The document that it gets there says what it had. */
+START_TEST(test_balloon_of_another_document)
+{
+        struct balloon balloon;
+        g_autofree char *earlier = NULL, *path = start_with_less(&balloon, &earlier);
+
+        client_do(here.client, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri, 1,
+                  "destination_xml", "s", earlier, LIVE);
+        expect_memory_there(&balloon);
 }
 END_TEST
 
@@ -126,6 +152,7 @@ int main(void)
         tcase_add_test(tcase, test_the_same_ones);
         tcase_add_test(tcase, test_linux);
         tcase_add_test(tcase, test_balloon);
+        tcase_add_test(tcase, test_balloon_of_another_document);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
