@@ -100,7 +100,8 @@ static bool is_id(const char *text)
 
 char *device_throttle_id(const struct domain_disk *disk, const struct domain_iotune *tune)
 {
-        return g_strconcat(DEVICE_THROTTLE_PREFIX, tune->group_name ? tune->group_name : disk->info.alias, NULL);
+        return g_strconcat(DEVICE_THROTTLE_PREFIX, tune->group_name ? tune->group_name : disk->info.alias,
+                           NULL);
 }
 
 #define FILTER_FORMAT "libvirt-%u-throttle"
@@ -119,6 +120,25 @@ static void format_filter_name(const struct block_image *top, unsigned place, ch
                 g_snprintf(name, BLOCK_NODE_NAME_SIZE, FILTER_FORMAT "%u", top->index, place);
 }
 
+/* The group of a disk that names none has its alias for a name: that is nobody else's. */
+static bool check_name(const struct domain_devices *devices, const struct domain_disk *disk,
+                       const struct domain_iotune *tune, GError **error)
+{
+        for (unsigned i = 0; i < devices->n_disks; i++) {
+                const struct domain_disk *other = &devices->disks[i];
+                bool same = tune->group_name ? g_strcmp0(other->info.alias, tune->group_name) == 0
+                                             : is_in_group(other, disk->info.alias);
+
+                if (same && strcmp(other->target, disk->target) != 0)
+                        return device_unsupported(
+                                error, "<group_name> '%s' of disk '%s', which is the alias of disk '%s'",
+                                tune->group_name ? tune->group_name : disk->info.alias,
+                                tune->group_name ? disk->target : other->target,
+                                tune->group_name ? other->target : disk->target);
+        }
+        return true;
+}
+
 /* Disks that name a group share the limits of the first of them. */
 static bool add_group(struct device_list *list, const struct device_context *context,
                       const struct domain_disk *disk, const struct domain_iotune *tune, GError **error)
@@ -128,6 +148,8 @@ static bool add_group(struct device_list *list, const struct device_context *con
 
         if (!is_id(id))
                 return device_unsupported(error, "characters of <group_name> of disk '%s'", disk->target);
+        if (!check_name(&context->def->devices, disk, tune, error))
+                return false;
         if (tune->group_name && has_other(context, disk, is_in_group, tune->group_name))
                 return true;
         object = device_object("throttle-group", id);

@@ -167,8 +167,12 @@ static double read_through(const char *alias, unsigned mib)
 
 /* ---- the guest ---- */
 
-#define BEHIND(group)   "<throttlefilter group='" group "'/>"
-#define FILTERS(groups) "<throttlefilters>" groups "</throttlefilters>"
+#define BEHIND(group)         "<throttlefilter group='" group "'/>"
+#define FILTERS(groups)       "<throttlefilters>" groups "</throttlefilters>"
+#define TUNE(numbers)         "<iotune>" numbers "</iotune>"
+#define GROUP(numbers, group) TUNE(numbers "<group_name>" group "</group_name>")
+#define TOTAL(n)              "<total_bytes_sec>" #n "</total_bytes_sec>"
+#define READ(n)               "<read_iops_sec>" #n "</read_iops_sec>"
 
 /* limits: its <throttlefilters>, or <iotune>. */
 static char *disk_xml(const char *device, const char *source, const char *target, const char *limits)
@@ -270,6 +274,32 @@ START_TEST(test_stacked)
 }
 END_TEST
 
+/* The limits that a disk has for itself are in a group of QEMU's, which is called as the disk is. */
+START_TEST(test_called_as_a_disk)
+{
+        static const char *const none = "*unsupported configuration: <group_name> 'usb-disk1' of disk 'sda', "
+                                        "which is the alias of disk 'sdb'";
+        g_autofree char *one = disk_xml("disk", file, "sda", "");
+        g_autofree char *other = disk_xml("disk", file, "sdb", TUNE(TOTAL(7000)));
+        g_autofree char *bare = disk_xml("disk", file, "sdb", "");
+        g_autofree char *third = disk_xml("disk", file, "sdc", TUNE(TOTAL(7000)));
+
+        start_with("limits", g_strconcat(one, other, NULL), "");
+        client_fails(client, LIBVIRT_ERROR, none, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "sda",
+                     2, "group_name", "s", "usb-disk1", "read_bytes_sec", "t", (uint64_t)5000, LIVE);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", bare, LIVE);
+        client_fails(client, LIBVIRT_ERROR, none, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "sda",
+                     2, "group_name", "s", "usb-disk1", "read_bytes_sec", "t", (uint64_t)5000, LIVE);
+        set_limit("sda", "usb-disk2", "read_bytes_sec", 5000);
+        GROUPS("usb-disk2");
+        /* Its alias is known when it is there. */
+        client_fails(client, LIBVIRT_ERROR,
+                     "*<group_name> 'usb-disk2' of disk 'sda', which is the alias of disk 'sdc'", path,
+                     DOMAIN_INTERFACE, "AttachDevice", "su", third, LIVE);
+        expect_limit("usb-disk2", "bps-read", 5000);
+}
+END_TEST
+
 /* A disk moves from some groups to others while it is in use, and a restart of the agent changes nothing. */
 START_TEST(test_moved)
 {
@@ -330,11 +360,6 @@ START_TEST(test_come_and_go)
 END_TEST
 
 /* ---- QEMU refuses ---- */
-
-#define TUNE(numbers)         "<iotune>" numbers "</iotune>"
-#define GROUP(numbers, group) TUNE(numbers "<group_name>" group "</group_name>")
-#define TOTAL(n)              "<total_bytes_sec>" #n "</total_bytes_sec>"
-#define READ(n)               "<read_iops_sec>" #n "</read_iops_sec>"
 
 /* A change of one disk, in so many commands before what there was is taken down. */
 static const struct change {
@@ -693,6 +718,7 @@ int main(void)
 
         tcase_add_checked_fixture(tcase, set_up, tear_down);
         tcase_add_test(tcase, test_stacked);
+        tcase_add_test(tcase, test_called_as_a_disk);
         tcase_add_test(tcase, test_moved);
         tcase_add_test(tcase, test_come_and_go);
         suite_add_tcase(suite, tcase);
