@@ -278,6 +278,11 @@ static bool start_guest(struct operation *op, GError **error)
 
         if (!state)
                 return false;
+        /* Its definition is on its way to another host, where it may be started, too. */
+        if (!domain_require_idle(domain, error)) {
+                managed_state_unref(&state->base);
+                return false;
+        }
         if (!domain->driver->ops->start(domain, state, &how, error)) {
                 takings_drop_filter(start->takings, NULL);
                 managed_state_unref(&state->base);

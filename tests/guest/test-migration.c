@@ -124,6 +124,34 @@ START_TEST(test_definitions_go_alone)
 }
 END_TEST
 
+static bool is_held(void *proxy)
+{
+        return proxy_is_held(proxy);
+}
+
+/* It would run on both, or be on its way and run. */
+START_TEST(test_no_start_of_what_goes)
+{
+        g_autofree char *path = guest_define(here.client, guest_bare_xml("bare", NULL)), *uri = NULL;
+        struct proxy *proxy = sides_new_proxy(&there, &uri);
+        struct client_answer answer = { 0 };
+
+        proxy_hold(proxy, "Prepare", false);
+        client_send(here.client, &answer, path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri, 0,
+                    OFFLINE | PERSIST_DEST | UNDEFINE_SOURCE);
+        harness_wait_until(is_held, proxy, "it is on its way");
+        client_fails(here.client, LIBVIRT_ERROR, "*'bare' is busy with 'migration'*", path, DOMAIN_INTERFACE,
+                     "Create", "u", 0);
+        proxy_release(proxy);
+        client_wait_answer(here.client, &answer);
+        ck_assert_msg(!answer.error, "%s", answer.error);
+        ck_assert(!side_has(&here, path));
+        guest_do_flags(there.client, path, "Create", 0);
+        guest_do_flags(there.client, path, "Destroy", 0);
+        proxy_free(proxy);
+}
+END_TEST
+
 START_TEST(test_what_is_refused)
 {
         static const unsigned flags[] = { 4096, 16384, 1048576 };
@@ -541,6 +569,7 @@ int main(void)
         tcase_add_test(moves, test_the_guest_counts_on);
         tcase_add_test(moves, test_definitions_go_along);
         tcase_add_test(moves, test_definitions_go_alone);
+        tcase_add_test(moves, test_no_start_of_what_goes);
         tcase_add_test(moves, test_what_is_refused);
         tcase_add_test(moves, test_a_transient_disk_stays);
         tcase_add_test(moves, test_one_that_ends_with_its_client_stays);
