@@ -418,6 +418,20 @@ START_TEST(test_quotas_within_quotas)
 }
 END_TEST
 
+START_TEST(test_a_shorter_period)
+{
+        g_autofree char *path = start_plain("shorter");
+
+        if (!path)
+                return;
+        client_do(client, path, DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 2, "global_quota", "x",
+                  (int64_t)50000, "vcpu_quota", "x", (int64_t)40000, LIVE);
+        client_do(client, path, DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 2, "vcpu_quota", "x",
+                  (int64_t)8000, "vcpu_period", "t", (uint64_t)20000, LIVE);
+        expect_quota("shorter", "vcpu0", "8000", "8000 20000");
+}
+END_TEST
+
 START_TEST(test_memory_while_it_runs)
 {
         g_autofree char *path = start_plain("mem");
@@ -780,6 +794,7 @@ int main(void)
         tcase_add_test(tcase, test_what_cannot_be_limited);
         tcase_add_test(tcase, test_cpu_while_it_runs);
         tcase_add_test(tcase, test_quotas_within_quotas);
+        tcase_add_test(tcase, test_a_shorter_period);
         tcase_add_test(tcase, test_memory_while_it_runs);
         tcase_add_test(tcase, test_nodes_while_it_runs);
         tcase_add_test(tcase, test_nodes_of_cells);
