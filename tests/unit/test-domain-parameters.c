@@ -85,6 +85,17 @@ START_TEST(scheduler)
 }
 END_TEST
 
+/* What has been left alone is not told. */
+START_TEST(scheduler_left_alone)
+{
+        struct domain *domain = make_running("<cputune><quota>20000</quota></cputune>");
+
+        set(domain, SCHEDULER, quota("vcpu_quota", 0), LIVE);
+        expect(NULL, "reach tune-2 save ", CHANGED);
+        expect_text(get_live(domain), "<quota>20000</quota>", true);
+}
+END_TEST
+
 START_TEST(bad_scheduler)
 {
         struct domain *domain = make_running("");
@@ -700,8 +711,8 @@ START_TEST(a_guarantee)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("domain-parameters", setup_domains, teardown_domains, scheduler, bad_scheduler,
-                   too_many_shares, the_table, numa_of_a_restricted_guest, numa_without_nodes,
+CHECK_MAIN_FIXTURE("domain-parameters", setup_domains, teardown_domains, scheduler, scheduler_left_alone,
+                   bad_scheduler, too_many_shares, the_table, numa_of_a_restricted_guest, numa_without_nodes,
                    told_of_no_limits, told_of_two_devices, told_of_perf_events, a_guarantee, memory,
                    memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio, told,
                    disks, disks_behind_groups, disks_that_join, bad_disks, interfaces)
