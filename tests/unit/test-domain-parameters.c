@@ -194,8 +194,18 @@ START_TEST(memory)
         expect(NULL, "save ", CHANGED);
         expect_text(get_config(domain), "<hard_limit unit='KiB'>300000</hard_limit>", true);
         set(domain, MEMORY, number("hard_limit", UNLIMITED), CONFIG);
+        expect("invalid argument: the swap_hard_limit of domain 'web', which is of memory and swap together, "
+               "would be 300000 KiB, and it has no hard_limit",
+               "", "");
+        set(domain, MEMORY, number("swap_hard_limit", UNLIMITED), CONFIG);
         expect(NULL, "save ", CHANGED);
-        expect_text(get_config(domain), "hard_limit unit='KiB'>200000", false);
+        set(domain, MEMORY, number("swap_hard_limit", 200000), CONFIG);
+        expect("invalid argument: the swap_hard_limit of domain 'web', which is of memory and swap together, "
+               "would be 200000 KiB, less than its hard_limit of 300000 KiB",
+               "", "");
+        set(domain, MEMORY, number("hard_limit", UNLIMITED), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "memtune", false);
         expect_text(get_live(domain), "<hard_limit unit='KiB'>200000</hard_limit>", true);
         set(domain, MEMORY, number("swap_hard_limit", UINT64_MAX), CONFIG);
         expect(NULL, "save ", CHANGED);
