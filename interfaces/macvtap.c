@@ -113,16 +113,10 @@ static bool open_queues(const struct macvtap *macvtap, const struct link *link, 
 
 /* ---- making and deleting ---- */
 
-/* Guests and their host see its two directions alike, other than with a tap in a bridge. */
-static struct traffic turn(const struct traffic *traffic)
-{
-        return (struct traffic){ .inbound = traffic->outbound, .outbound = traffic->inbound };
-}
-
 static bool set_up(const struct macvtap *macvtap, struct netlink *netlink, const struct link *link,
                    GError **error)
 {
-        const struct traffic turned = turn(&macvtap->bandwidth);
+        const struct traffic turned = traffic_turn(&macvtap->bandwidth);
 
         return (macvtap->mtu == 0 || link_change_set_mtu(netlink, link, macvtap->mtu, error)) &&
                (!traffic_is_limited(&turned) || traffic_set(netlink, link, &turned, error)) &&

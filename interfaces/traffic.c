@@ -43,6 +43,11 @@ bool traffic_equal(const struct traffic *a, const struct traffic *b)
         return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+struct traffic traffic_turn(const struct traffic *traffic)
+{
+        return (struct traffic){ .inbound = traffic->outbound, .outbound = traffic->inbound };
+}
+
 /* ---- numbers ---- */
 
 static uint64_t to_bytes(uint32_t kbps)

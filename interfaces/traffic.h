@@ -31,6 +31,9 @@ struct traffic {
 bool traffic_is_limited(const struct traffic *traffic);
 bool traffic_equal(const struct traffic *a, const struct traffic *b);
 
+/* Of a macvtap: guests and their host see its two directions alike, other than with a tap in a bridge. */
+struct traffic traffic_turn(const struct traffic *traffic);
+
 /*
  * In the place of what there was. Without any limit the link has no queue of its own, which is fastest for
  * taps. Errors: ERROR_SYSTEM_ERROR naming the link; then it has no limits. floor_kbps is not looked at.

@@ -139,12 +139,18 @@ bool cgroup_set_cpu_weight(struct lane *lane, const struct cgroup *group, uint64
         return write_number(group, CGROUP_CPU, NULL, unified ? "cpu.weight" : "cpu.shares", weight, error);
 }
 
+/*
+ * The kernel refuses a share above that of the group above, that of the old quota in the new period as well:
+ * in between there is no quota.
+ */
 static bool set_max_v1(const struct cgroup *group, const char *threads, int64_t quota_us, uint64_t period_us,
                        GError **error)
 {
         g_autofree char *quota = g_strdup_printf("%" G_GINT64_FORMAT, quota_us < 0 ? -1 : quota_us);
 
-        if (period_us > 0 && !write_number(group, CGROUP_CPU, threads, "cpu.cfs_period_us", period_us, error))
+        if (period_us > 0 &&
+            !(write_value(group, CGROUP_CPU, threads, "cpu.cfs_quota_us", "-1", error) &&
+              write_number(group, CGROUP_CPU, threads, "cpu.cfs_period_us", period_us, error)))
                 return false;
         return write_value(group, CGROUP_CPU, threads, "cpu.cfs_quota_us", quota, error);
 }

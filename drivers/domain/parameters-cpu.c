@@ -6,6 +6,7 @@
 #include "drivers/domain/parameters.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 /* What kernels take: cpu.shares, cpu.cfs_period_us, cpu.cfs_quota_us in nanoseconds. */
 #define SHARES_MIN UINT64_C(2)
@@ -109,25 +110,35 @@ static bool tell_scheduler(const struct domain_def *def, const struct domain_tun
         return true;
 }
 
+/* The default of shares is a change as well. */
+static bool is_left_alone(const struct param *param)
+{
+        return strcmp(param->name, SHARES) != 0 &&
+               (param->type == PARAM_LONG ? param->value.x == 0 : param->value.t == 0);
+}
+
 /* What was given, under "cputune.". */
 static struct managed_event *event_scheduler(const struct domain_change *change)
 {
+        CLEANUP(params_free) struct params *told = params_new();
         const struct params *params = parameters_of(change);
         struct domain_event *event;
 
-        if (!(change->affect & DOMAIN_AFFECT_LIVE))
-                return NULL;
-        event = domain_event_new(DOMAIN_EVENT_TUNABLE);
-        event->params = params_new();
-        params_set_prefix(event->params, "cputune.");
+        params_set_prefix(told, "cputune.");
         for (unsigned i = 0; i < params_get_count(params); i++) {
                 const struct param *param = params_get(params, i);
 
+                if (is_left_alone(param))
+                        continue;
                 if (param->type == PARAM_LONG)
-                        params_add_long(event->params, param->name, param->value.x);
+                        params_add_long(told, param->name, param->value.x);
                 else
-                        params_add_ulong(event->params, param->name, param->value.t);
+                        params_add_ulong(told, param->name, param->value.t);
         }
+        if (!(change->affect & DOMAIN_AFFECT_LIVE) || params_get_count(told) == 0)
+                return NULL;
+        event = domain_event_new(DOMAIN_EVENT_TUNABLE);
+        event->params = g_steal_pointer(&told);
         return &event->base;
 }
 

@@ -10,8 +10,9 @@
 #include <string.h>
 
 /* What QEMU counts with. */
-#define LIMIT_MAX UINT64_C(1000000000000000)
-#define GROUP_MAX 255 /* bytes */
+#define LIMIT_MAX  UINT64_C(1000000000000000)
+#define LENGTH_MAX UINT32_MAX /* seconds */
+#define GROUP_MAX  255        /* bytes */
 
 /* Those that one call sets together: what is not given of them is 0 then. */
 enum {
@@ -40,12 +41,12 @@ static const struct param_rule rules[] = {
         { "write_iops_sec_max", PARAM_ULONG, .group = IOPS_MAX, .max = LIMIT_MAX },
         { "size_iops_sec", PARAM_ULONG, .group = SIZE, .max = LIMIT_MAX },
         { "group_name", PARAM_STRING, .group = NAME, .max = GROUP_MAX },
-        { "total_bytes_sec_max_length", PARAM_ULONG, .group = BYTES_LENGTH, .max = LIMIT_MAX },
-        { "read_bytes_sec_max_length", PARAM_ULONG, .group = BYTES_LENGTH, .max = LIMIT_MAX },
-        { "write_bytes_sec_max_length", PARAM_ULONG, .group = BYTES_LENGTH, .max = LIMIT_MAX },
-        { "total_iops_sec_max_length", PARAM_ULONG, .group = IOPS_LENGTH, .max = LIMIT_MAX },
-        { "read_iops_sec_max_length", PARAM_ULONG, .group = IOPS_LENGTH, .max = LIMIT_MAX },
-        { "write_iops_sec_max_length", PARAM_ULONG, .group = IOPS_LENGTH, .max = LIMIT_MAX },
+        { "total_bytes_sec_max_length", PARAM_ULONG, .group = BYTES_LENGTH, .max = LENGTH_MAX },
+        { "read_bytes_sec_max_length", PARAM_ULONG, .group = BYTES_LENGTH, .max = LENGTH_MAX },
+        { "write_bytes_sec_max_length", PARAM_ULONG, .group = BYTES_LENGTH, .max = LENGTH_MAX },
+        { "total_iops_sec_max_length", PARAM_ULONG, .group = IOPS_LENGTH, .max = LENGTH_MAX },
+        { "read_iops_sec_max_length", PARAM_ULONG, .group = IOPS_LENGTH, .max = LENGTH_MAX },
+        { "write_iops_sec_max_length", PARAM_ULONG, .group = IOPS_LENGTH, .max = LENGTH_MAX },
 };
 static const struct param_table table = { ERROR_FROM_DOMAIN, "SetBlockIOTune", rules, G_N_ELEMENTS(rules),
                                           0 };
@@ -97,8 +98,19 @@ static bool check_kind(const struct domain_disk *disk, const char *kind, const u
                 if (lengths[i] && !bursts[i])
                         return refuse(disk, error, "%s_%s_sec_max_length is of no %s_%s_sec_max", names[i],
                                       kind, names[i], kind);
+                if (lengths[i] && lengths[i] > LIMIT_MAX / bursts[i])
+                        return refuse(disk, error,
+                                      "%s_%s_sec_max over %s_%s_sec_max_length is more than %" PRIu64,
+                                      names[i], kind, names[i], kind, LIMIT_MAX);
         }
         return true;
+}
+
+static bool check_size(const struct domain_disk *disk, const struct domain_iotune *tune, GError **error)
+{
+        if (!tune->size_iops_sec || tune->total_iops_sec || tune->read_iops_sec || tune->write_iops_sec)
+                return true;
+        return refuse(disk, error, "size_iops_sec is of no limit of operations (iops_sec)");
 }
 
 static bool check_limits(const struct domain_disk *disk, const struct domain_iotune *tune, GError **error)
@@ -119,7 +131,8 @@ static bool check_limits(const struct domain_disk *disk, const struct domain_iot
                                            tune->write_iops_sec_max },
                        (const uint64_t[]){ tune->total_iops_sec_max_length, tune->read_iops_sec_max_length,
                                            tune->write_iops_sec_max_length },
-                       error);
+                       error) &&
+               check_size(disk, tune, error);
 }
 
 /* ---- the definition ---- */

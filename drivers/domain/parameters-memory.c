@@ -52,6 +52,23 @@ static void set(struct domain_edit *edit, const char *element, uint64_t kib)
         domain_edit_set_tuning(edit, "memtune", element, kib ? text : NULL, "KiB");
 }
 
+/* The kernel takes no limit of both that is below that of memory. */
+static bool check_swap(const struct domain_def *def, const struct params *params, uint64_t hard,
+                       uint64_t swap, GError **error)
+{
+        g_autofree char *limit = NULL;
+
+        if (swap == 0 || (hard > 0 && hard <= swap) ||
+            !(params_find(params, HARD) || params_find(params, SWAP)))
+                return true;
+        limit = hard > 0 ? g_strdup_printf("less than its hard_limit of %" PRIu64 " KiB", hard)
+                         : g_strdup("and it has no hard_limit");
+        return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
+                         "the swap_hard_limit of domain '%s', which is of memory and swap together, would be "
+                         "%" PRIu64 " KiB, %s",
+                         def->base.name, swap, limit);
+}
+
 static bool edit_memory(struct domain_edit *edit, const struct domain_def *def,
                         const struct domain_change *change, enum domain_affect side, GError **error)
 {
@@ -59,11 +76,8 @@ static bool edit_memory(struct domain_edit *edit, const struct domain_def *def,
         uint64_t hard = get_limit(params, HARD, def->memtune.hard_limit_kib);
         uint64_t swap = get_limit(params, SWAP, def->memtune.swap_hard_limit_kib);
 
-        if (swap > 0 && swap < hard)
-                return error_set(error, ERROR_FROM_DOMAIN, ERROR_INVALID_ARG,
-                                 "the swap_hard_limit of domain '%s', which is of memory and swap together, "
-                                 "would be %" PRIu64 " KiB, less than its hard_limit of %" PRIu64 " KiB",
-                                 def->base.name, swap, hard);
+        if (!check_swap(def, params, hard, swap, error))
+                return false;
         set(edit, HARD, hard);
         set(edit, SOFT, get_limit(params, SOFT, def->memtune.soft_limit_kib));
         set(edit, SWAP, swap);

@@ -105,6 +105,22 @@ static void read_highest(struct domain_image_stats *image, const json_t *entry)
         image->highest = guest_stats_get_count(stats, "wr_highest_offset");
 }
 
+static const char *get_node(const json_t *entry, const char *below)
+{
+        return json_string_value(json_object_get(json_object_get(entry, below), "node-name"));
+}
+
+/* Limits of a disk, and what copies what it reads, are nodes above the image: the same one is all below them.
+ */
+static const json_t *skip_filters(const json_t *entry)
+{
+        const char *node;
+
+        while ((node = get_node(entry, "backing")) && g_strcmp0(node, get_node(entry, "parent")) == 0)
+                entry = json_object_get(entry, "backing");
+        return entry;
+}
+
 static void read_disk(struct domain_answer *answer, const struct domain_disk *disk, const json_t *entry,
                       GHashTable *nodes)
 {
@@ -122,6 +138,7 @@ static void read_disk(struct domain_answer *answer, const struct domain_disk *di
                 image->depth = depth++;
                 if (image->depth == 0)
                         read_counters(image, entry);
+                entry = skip_filters(entry);
                 read_highest(image, entry);
                 if (image->index > 0)
                         read_sizes(image, nodes);

@@ -93,7 +93,8 @@ void monitor_on_write_threshold(struct guest *guest, const json_t *arguments, in
         if (!disk)
                 return;
         event = domain_event_new(DOMAIN_EVENT_BLOCK_THRESHOLD);
-        event->text[0] = g_strdup(disk->target);
+        event->text[0] = source == &disk->source ? g_strdup(disk->target)
+                                                 : g_strdup_printf("%s[%u]", disk->target, source->index);
         event->text[1] = g_strdup(source->path);
         event->number = json_integer_value(json_object_get(arguments, "write-threshold"));
         event->excess = json_integer_value(json_object_get(arguments, "amount-exceeded"));

@@ -126,6 +126,13 @@ static const struct virtual_port *get_switch(const struct place *place)
         return resources_get_virtual_port(place->takings, place->interface);
 }
 
+static struct traffic get_bandwidth(const struct place *place)
+{
+        const struct traffic *bandwidth = resources_get_bandwidth(place->takings, place->interface);
+
+        return place->interface->type == DOMAIN_INTERFACE_DIRECT ? traffic_turn(bandwidth) : *bandwidth;
+}
+
 /* What bridges give their ports by themselves is gone with the first tags, so these go with the port. */
 static bool move(struct guest *guest, const char *target, const struct place *from, const struct place *to,
                  GError **error)
@@ -137,7 +144,7 @@ static bool move(struct guest *guest, const char *target, const struct place *fr
                 .isolated = resources_is_isolated(to->takings, to->interface),
                 .vlan = get_vlan(to),
                 .afresh = !vlan_equal(get_vlan(from), get_vlan(to)),
-                .bandwidth = *resources_get_bandwidth(to->takings, to->interface),
+                .bandwidth = get_bandwidth(to),
                 .coalesce = to->interface->coalesce_frames,
                 .coalesce_changes = from->interface->coalesce_frames != to->interface->coalesce_frames,
         };

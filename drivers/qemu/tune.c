@@ -9,6 +9,7 @@
 #include "drivers/qemu/perf.h"
 #include "drivers/qemu/tuning.h"
 
+#include <math.h>
 #include <string.h>
 
 /* What a group has that nobody has set. */
@@ -50,19 +51,38 @@ static bool is_same(const struct domain_quota *one, const struct domain_quota *o
         return one->period_us == other->period_us && one->quota_us == other->quota_us;
 }
 
+static bool change_global(const struct change *change, GError **error)
+{
+        return tuning_set_quota(change->guest, change->to, DOMAIN_QUOTA_GLOBAL, NULL, error);
+}
+
+static bool change_threads(const struct change *change, GError **error)
+{
+        return affinity_limit(change->guest, change->to, error) &&
+               tuning_set_quota(change->guest, change->to, DOMAIN_QUOTA_EMULATOR, EMULATOR, error);
+}
+
+/* CPUs that it leaves a guest. */
+static double get_share(const struct domain_quota *quota)
+{
+        uint64_t period_us = quota->period_us ? quota->period_us : PERIOD_DEFAULT;
+
+        return quota->quota_us > 0 ? (double)quota->quota_us / (double)period_us : HUGE_VAL;
+}
+
+/* Version 1 refuses threads more than their guest has: it gets more before they do, and less after them. */
 static bool change_cpu(const struct change *change, GError **error)
 {
         const struct domain_quota *from = change->from->cputune.quotas, *to = change->to->cputune.quotas;
-        bool threads = false;
+        bool global = !is_same(&from[DOMAIN_QUOTA_GLOBAL], &to[DOMAIN_QUOTA_GLOBAL]), threads = false;
+        bool shrinks = get_share(&to[DOMAIN_QUOTA_GLOBAL]) < get_share(&from[DOMAIN_QUOTA_GLOBAL]);
 
         for (unsigned i = 0; i < DOMAIN_QUOTA_SCOPES; i++)
                 threads |= i != DOMAIN_QUOTA_GLOBAL && !is_same(&from[i], &to[i]);
         return require(change->guest, CGROUP_CPU, "cpu", error) && change_shares(change, error) &&
-               (is_same(&from[DOMAIN_QUOTA_GLOBAL], &to[DOMAIN_QUOTA_GLOBAL]) ||
-                tuning_set_quota(change->guest, change->to, DOMAIN_QUOTA_GLOBAL, NULL, error)) &&
-               (!threads ||
-                (affinity_limit(change->guest, change->to, error) &&
-                 tuning_set_quota(change->guest, change->to, DOMAIN_QUOTA_EMULATOR, EMULATOR, error)));
+               (!global || shrinks || change_global(change, error)) &&
+               (!threads || change_threads(change, error)) &&
+               (!global || !shrinks || change_global(change, error));
 }
 
 /* One without a group of its own is not limited. */

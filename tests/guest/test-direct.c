@@ -316,6 +316,33 @@ START_TEST(test_trust_that_changes)
 }
 END_TEST
 
+/* What a macvtap sends comes from its guest, when it starts and later. */
+START_TEST(test_bandwidth_that_changes)
+{
+        static const char slow[] = "<interface type='direct'><mac address='" MAC "'/><source dev='card0' "
+                                   "mode='private'/><model type='virtio'/><bandwidth>"
+                                   "<outbound average='125'/></bandwidth></interface>";
+        g_autofree char *path = NULL, *tap = NULL, *first = NULL, *faster = NULL, *none = NULL;
+
+        if (!can_run() || !make_macvtaps())
+                return;
+        path = guest_start(client, guest_bare_xml("slow", slow));
+        tap = get_tap(path);
+        first = run("tc class show dev %s", tap);
+        ck_assert_msg(strstr(first, "rate 1Mbit"), "%s", first);
+        client_do(client, path, DOMAIN_INTERFACE, "SetInterfaceParameters", "sa{sv}u", MAC, 1,
+                  "outbound.average", "u", 250, LIVE);
+        faster = run("tc class show dev %s", tap);
+        ck_assert_msg(strstr(faster, "rate 2Mbit"), "%s", faster);
+        client_do(client, path, DOMAIN_INTERFACE, "SetInterfaceParameters", "sa{sv}u", MAC, 2,
+                  "outbound.average", "u", 0, "inbound.average", "u", 250, LIVE);
+        none = run("tc class show dev %s", tap);
+        ck_assert_str_eq(none, "");
+        guest_do_flags(client, path, "Destroy", 0);
+        remove_outside();
+}
+END_TEST
+
 /* Only virtio tells what its guest wants; what is in a bridge receives everything anyway. */
 START_TEST(test_a_card_that_tells_nothing)
 {
@@ -383,6 +410,7 @@ int main(void)
         tcase_add_test(tcase, test_a_device_that_comes_and_goes);
         tcase_add_test(tcase, test_a_trusted_guest);
         tcase_add_test(tcase, test_trust_that_changes);
+        tcase_add_test(tcase, test_bandwidth_that_changes);
         tcase_add_test(tcase, test_what_an_agent_finds);
         tcase_add_test(tcase, test_a_card_that_tells_nothing);
         tcase_add_test(tcase, test_a_start_that_is_cut_short);

@@ -4,8 +4,11 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/support/guest.h"
@@ -259,6 +262,66 @@ START_TEST(test_threshold)
 }
 END_TEST
 
+/* On a monitor of its own. */
+static int tell_emulator(const char *socket_path, const char *commands)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        g_strlcpy(address.sun_path, socket_path, sizeof(address.sun_path));
+        ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        ck_assert_int_gt(dprintf(fd, "{'execute': 'qmp_capabilities'}%s", commands), 0);
+        return fd;
+}
+
+static void run(const char *format, ...) G_GNUC_PRINTF(1, 2);
+static void run(const char *format, ...)
+{
+        g_autofree char *command = NULL;
+        va_list args;
+
+        va_start(args, format);
+        command = g_strdup_vprintf(format, args);
+        va_end(args);
+        ck_assert_msg(system(command) == 0, "%s", command);
+}
+
+static char *with_monitor(const char *name, const char *devices, const char *socket_path)
+{
+        return g_strdup_printf("<domain type='%s' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                               "<name>%s</name><memory unit='MiB'>64</memory><os><type machine='q35'>hvm"
+                               "</type></os><devices>%s</devices><qemu:commandline><qemu:arg value='-qmp'/>"
+                               "<qemu:arg value='unix:%s,server=on,wait=off'/></qemu:commandline></domain>",
+                               guest_get_type(), name, devices, socket_path);
+}
+
+/* An image below the disk's own has its number with the disk's name; a commit writes to it. */
+START_TEST(test_threshold_below)
+{
+        g_autofree char *base = harness_path(harness, "base"), *top = harness_path(harness, "top"),
+                        *second = harness_path(harness, "second");
+        g_autofree char *disk = disk_xml(top, "qcow2", "vda"), *path = NULL;
+        g_autoptr(sd_bus_message) signal = NULL;
+        const char *device, *source;
+        uint64_t threshold, excess;
+        int fd;
+
+        run("qemu-img create -q -f qcow2 '%s' 16M", base);
+        run("qemu-img create -q -f qcow2 -b '%s' -F qcow2 '%s'", base, top);
+        run("qemu-io -c 'write 0 4M' '%s' >/dev/null", top);
+        path = guest_start(client, with_monitor("below", disk, second));
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockThreshold", "stu", "vda[2]", MIB, 0);
+        fd = tell_emulator(second, "{'execute': 'block-commit', 'arguments': {'device': 'libvirt-1-format', "
+                                   "'job-id': 'commit'}}");
+        signal = client_wait_signal(client, path, DOMAIN_INTERFACE, "BlockThreshold", NULL, NULL);
+        ck_assert_int_gt(sd_bus_message_read(signal, "sstt", &device, &source, &threshold, &excess), 0);
+        ck_assert_str_eq(device, "vda[2]");
+        ck_assert_str_eq(source, base);
+        close(fd);
+        guest_do_flags(client, path, "Destroy", 0);
+}
+END_TEST
+
 static bool is_dropped(sd_bus_message *message, const void *data)
 {
         const char *before, *after, *alias;
@@ -301,6 +364,7 @@ int main(void)
         tcase_add_test(tcase, test_resize);
         tcase_add_test(tcase, test_resize_to_capacity);
         tcase_add_test(tcase, test_threshold);
+        tcase_add_test(tcase, test_threshold_below);
         tcase_add_test(tcase, test_missing_media);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);

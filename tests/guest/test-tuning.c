@@ -398,6 +398,40 @@ START_TEST(test_cpu_while_it_runs)
 }
 END_TEST
 
+/* Version 1 of the kernel's interface has no thread's limit above that of the guest, at any moment. */
+START_TEST(test_quotas_within_quotas)
+{
+        g_autofree char *path = start_plain("within");
+
+        if (!path)
+                return;
+        client_do(client, path, DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 2, "global_quota", "x",
+                  (int64_t)100000, "vcpu_quota", "x", (int64_t)80000, LIVE);
+        client_do(client, path, DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 2, "global_quota", "x",
+                  (int64_t)50000, "vcpu_quota", "x", (int64_t)40000, LIVE);
+        expect_quota("within", NULL, "50000", "50000 100000");
+        expect_quota("within", "vcpu0", "40000", "40000 100000");
+        client_do(client, path, DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 2, "global_quota", "x",
+                  (int64_t)100000, "vcpu_quota", "x", (int64_t)80000, LIVE);
+        expect_quota("within", NULL, "100000", "100000 100000");
+        expect_quota("within", "vcpu0", "80000", "80000 100000");
+}
+END_TEST
+
+START_TEST(test_a_shorter_period)
+{
+        g_autofree char *path = start_plain("shorter");
+
+        if (!path)
+                return;
+        client_do(client, path, DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 2, "global_quota", "x",
+                  (int64_t)50000, "vcpu_quota", "x", (int64_t)40000, LIVE);
+        client_do(client, path, DOMAIN_INTERFACE, "SetSchedulerParameters", "a{sv}u", 2, "vcpu_quota", "x",
+                  (int64_t)8000, "vcpu_period", "t", (uint64_t)20000, LIVE);
+        expect_quota("shorter", "vcpu0", "8000", "8000 20000");
+}
+END_TEST
+
 START_TEST(test_memory_while_it_runs)
 {
         g_autofree char *path = start_plain("mem");
@@ -759,6 +793,8 @@ int main(void)
         tcase_add_test(tcase, test_limits_from_the_start);
         tcase_add_test(tcase, test_what_cannot_be_limited);
         tcase_add_test(tcase, test_cpu_while_it_runs);
+        tcase_add_test(tcase, test_quotas_within_quotas);
+        tcase_add_test(tcase, test_a_shorter_period);
         tcase_add_test(tcase, test_memory_while_it_runs);
         tcase_add_test(tcase, test_nodes_while_it_runs);
         tcase_add_test(tcase, test_nodes_of_cells);

@@ -16,6 +16,7 @@
 #define MEMORY    DOMAIN_PARAMETERS_MEMORY
 #define NUMA      DOMAIN_PARAMETERS_NUMA
 #define BLKIO     DOMAIN_PARAMETERS_BLKIO
+#define DISK      DOMAIN_PARAMETERS_DISK
 #define UNLIMITED UINT64_C(9007199254740991)
 #define CHANGED   "AP; "
 #define TUNED     "AP 20:0.0; " /* with the event TUNABLE */
@@ -85,6 +86,17 @@ START_TEST(scheduler)
 }
 END_TEST
 
+/* What has been left alone is not told. */
+START_TEST(scheduler_left_alone)
+{
+        struct domain *domain = make_running("<cputune><quota>20000</quota></cputune>");
+
+        set(domain, SCHEDULER, quota("vcpu_quota", 0), LIVE);
+        expect(NULL, "reach tune-2 save ", CHANGED);
+        expect_text(get_live(domain), "<quota>20000</quota>", true);
+}
+END_TEST
+
 START_TEST(bad_scheduler)
 {
         struct domain *domain = make_running("");
@@ -116,6 +128,21 @@ START_TEST(too_many_shares)
         CLEANUP(params_free) struct params *params = params_new();
         const struct param most = { "cpu_shares", PARAM_ULONG, { .t = 262144 } };
         const struct param more = { "cpu_shares", PARAM_ULONG, { .t = 262145 } };
+        g_autoptr(GError) error = NULL;
+
+        ck_assert(!params_accept(params, table, &more, NULL));
+        ck_assert_msg(params_accept(params, table, &most, &error), "%s", error ? error->message : "");
+}
+END_TEST
+
+/* In seconds, of which QEMU counts no more. */
+START_TEST(too_long_a_burst)
+{
+        struct domain *domain = make_running("");
+        const struct param_table *table = domain_get_param_table(domain, DISK);
+        CLEANUP(params_free) struct params *params = params_new();
+        const struct param most = { "read_bytes_sec_max_length", PARAM_ULONG, { .t = UINT32_MAX } };
+        const struct param more = { "read_iops_sec_max_length", PARAM_ULONG, { .t = UINT32_MAX + 1UL } };
         g_autoptr(GError) error = NULL;
 
         ck_assert(!params_accept(params, table, &more, NULL));
@@ -183,8 +210,18 @@ START_TEST(memory)
         expect(NULL, "save ", CHANGED);
         expect_text(get_config(domain), "<hard_limit unit='KiB'>300000</hard_limit>", true);
         set(domain, MEMORY, number("hard_limit", UNLIMITED), CONFIG);
+        expect("invalid argument: the swap_hard_limit of domain 'web', which is of memory and swap together, "
+               "would be 300000 KiB, and it has no hard_limit",
+               "", "");
+        set(domain, MEMORY, number("swap_hard_limit", UNLIMITED), CONFIG);
         expect(NULL, "save ", CHANGED);
-        expect_text(get_config(domain), "hard_limit unit='KiB'>200000", false);
+        set(domain, MEMORY, number("swap_hard_limit", 200000), CONFIG);
+        expect("invalid argument: the swap_hard_limit of domain 'web', which is of memory and swap together, "
+               "would be 200000 KiB, less than its hard_limit of 300000 KiB",
+               "", "");
+        set(domain, MEMORY, number("hard_limit", UNLIMITED), CONFIG);
+        expect(NULL, "save ", CHANGED);
+        expect_text(get_config(domain), "memtune", false);
         expect_text(get_live(domain), "<hard_limit unit='KiB'>200000</hard_limit>", true);
         set(domain, MEMORY, number("swap_hard_limit", UINT64_MAX), CONFIG);
         expect(NULL, "save ", CHANGED);
@@ -454,7 +491,6 @@ END_TEST
 
 /* ---- of a device ---- */
 
-#define DISK      DOMAIN_PARAMETERS_DISK
 #define INTERFACE DOMAIN_PARAMETERS_INTERFACE
 #define DISKS                                                                                                \
         "<devices><disk type='file'><source file='/a'/><target dev='vda' bus='virtio'/></disk>"              \
@@ -604,6 +640,9 @@ START_TEST(bad_disks)
                 { "read_bytes_sec_max", NULL, "read_bytes_sec_max is of no read_bytes_sec" },
                 { "write_iops_sec_max_length", NULL,
                   "write_iops_sec_max_length is of no write_iops_sec_max" },
+                { "size_iops_sec", NULL, "size_iops_sec is of no limit of operations (iops_sec)" },
+                { "size_iops_sec", "total_bytes_sec",
+                  "size_iops_sec is of no limit of operations (iops_sec)" },
         };
         struct domain *domain = make_running(DISKS);
         struct params *params;
@@ -628,6 +667,12 @@ START_TEST(bad_disks)
         params_add_ulong(params, "total_bytes_sec_max", 50);
         set_device(domain, DISK, "vda", params, CONFIG);
         expect(NULL, "save ", CHANGED);
+        params = number("total_bytes_sec_max", 1000000000000);
+        params_add_ulong(params, "total_bytes_sec_max_length", 1001);
+        set_device(domain, DISK, "vda", params, CONFIG);
+        expect("invalid argument: the limits of disk 'vda': total_bytes_sec_max over "
+               "total_bytes_sec_max_length is more than 1000000000000000",
+               "", "");
         params = number("total_bytes_sec", 0);
         params_add_ulong(params, "total_bytes_sec_max", 0);
         set_device(domain, DISK, "vda", params, CONFIG);
@@ -700,8 +745,8 @@ START_TEST(a_guarantee)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("domain-parameters", setup_domains, teardown_domains, scheduler, bad_scheduler,
-                   too_many_shares, the_table, numa_of_a_restricted_guest, numa_without_nodes,
-                   told_of_no_limits, told_of_two_devices, told_of_perf_events, a_guarantee, memory,
-                   memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest, blkio, bad_blkio, told,
-                   disks, disks_behind_groups, disks_that_join, bad_disks, interfaces)
+CHECK_MAIN_FIXTURE("domain-parameters", setup_domains, teardown_domains, scheduler, scheduler_left_alone,
+                   bad_scheduler, too_many_shares, too_long_a_burst, the_table, numa_of_a_restricted_guest,
+                   numa_without_nodes, told_of_no_limits, told_of_two_devices, told_of_perf_events,
+                   a_guarantee, memory, memory_that_cannot_be_stored, numa, numa_of_an_interleaved_guest,
+                   blkio, bad_blkio, told, disks, disks_behind_groups, disks_that_join, bad_disks, interfaces)

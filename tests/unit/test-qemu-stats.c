@@ -108,6 +108,29 @@ START_TEST(test_images)
 }
 END_TEST
 
+/* What is above an image has its counters, and knows nothing of where it is written. */
+START_TEST(test_images_below_filters)
+{
+        static const char format[] =
+                "{'node-name': 'libvirt-3-format', 'stats': {'wr_highest_offset': 900},"
+                " 'parent': {'node-name': 'libvirt-3-storage', 'stats': {'wr_highest_offset': 65536}},"
+                " 'backing': {'node-name': 'libvirt-4-format', 'stats': {'wr_highest_offset': 0},"
+                "  'parent': {'node-name': 'libvirt-4-storage', 'stats': {'wr_highest_offset': 11}}}}";
+        g_autofree char *filter = g_strdup_printf(
+                "{'node-name': 'libvirt-CoR-vda', 'parent': %s, 'backing': %s}", format, format);
+        g_autofree char *stats =
+                g_strdup_printf("[{'qdev': 'virtio-disk0', 'node-name': 'libvirt-3-throttle',"
+                                " 'stats': {'rd_operations': 7}, 'parent': %s,"
+                                " 'backing': %s}]",
+                                filter, filter);
+        CLEANUP(domain_answer_unref) struct domain_answer *answer = read_images(stats, "[]");
+
+        ck_assert_uint_eq(get(answer, 0)->requests[DOMAIN_IO_READ], 7);
+        ck_assert_uint_eq(get(answer, 0)->highest, 65536);
+        ck_assert_uint_eq(get(answer, 1)->highest, 11);
+}
+END_TEST
+
 /* Set on the image, or on what it is stored in. */
 START_TEST(test_a_threshold_of_the_storage)
 {
@@ -291,6 +314,6 @@ START_TEST(test_links)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("qemu-stats", set_up, tear_down, test_images, test_a_threshold_of_the_storage,
-                   test_answers_that_make_no_sense, test_errors, test_counters, test_vcpus_that_are_new,
-                   test_counters_that_make_no_sense, test_links)
+CHECK_MAIN_FIXTURE("qemu-stats", set_up, tear_down, test_images, test_images_below_filters,
+                   test_a_threshold_of_the_storage, test_answers_that_make_no_sense, test_errors,
+                   test_counters, test_vcpus_that_are_new, test_counters_that_make_no_sense, test_links)
