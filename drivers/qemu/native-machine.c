@@ -161,9 +161,14 @@ static bool read_smp(struct native_parse *parse, const char *value)
         return true;
 }
 
+static bool is_accel(const char *accel)
+{
+        return strcmp(accel, "kvm") == 0 || strcmp(accel, "tcg") == 0 || strcmp(accel, "kvm:tcg") == 0;
+}
+
 static bool set_accel(struct native_parse *parse, const char *accel)
 {
-        if (strcmp(accel, "kvm") != 0 && strcmp(accel, "tcg") != 0 && strcmp(accel, "kvm:tcg") != 0)
+        if (!is_accel(accel))
                 return false;
         parse->kvm = accel[0] == 'k';
         return true;
@@ -181,17 +186,33 @@ static bool read_machine(struct native_parse *parse, const char *value)
                 g_ptr_array_add(parts, g_steal_pointer(&usb));
         }
         g_free(usb);
-        if (!type || (accel && !set_accel(parse, accel)))
+        if (accel && !set_accel(parse, accel))
                 return false;
         keep_properties(parse, "-machine", parts);
+        if (!type)
+                return true;
         g_free(parse->machine);
         parse->machine = g_steal_pointer(&type);
         return true;
 }
 
+/*
+ * Of several QEMU takes the first one that works, so what the document says, which stands before what is
+ * kept, has to be that one. What else is said of it stays, but for what a machine says as well.
+ */
 static bool read_accel(struct native_parse *parse, const char *value)
 {
-        return set_accel(parse, value);
+        g_autoptr(GPtrArray) parts = native_split(value);
+        g_autofree char *name = native_take_first(parts, "accel"), *irqchip = NULL;
+
+        if (!name || (parse->has_accel ? !is_accel(name) : !set_accel(parse, name)))
+                return false;
+        parse->has_accel = true;
+        irqchip = native_take(parts, "kernel-irqchip");
+        if (!irqchip || parts->len > 0)
+                return parts->len == 0;
+        native_add(parse->rest, "<qemu:arg value='-machine'/><qemu:arg value='kernel-irqchip=%s'/>", irqchip);
+        return true;
 }
 
 static bool read_enable_kvm(struct native_parse *parse, const char *value)

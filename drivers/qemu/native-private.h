@@ -17,6 +17,7 @@ struct native_parse {
         uint64_t memory_kib, vcpus, max_vcpus;
         unsigned flashes;  /* how many firmware images there have been */
         bool has_net_pair; /* the one card of -net is in devices, with its one back end */
+        bool has_accel;    /* an -accel has been taken: those that follow are for when it does not work */
         bool kvm, no_acpi, no_reboot, no_graphic, has_serial;
 };
 

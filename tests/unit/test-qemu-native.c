@@ -49,6 +49,10 @@ START_TEST(machines)
         expect(QEMU "-machine pc-q35-7.2,usb=off,smm=on,accel=tcg,x=a,,b",
                "<qemu:arg value='-machine'/><qemu:arg value='smm=on,x=a,,b'/>");
         expect(QEMU "-M type=q35,usb=on", "<qemu:arg value='usb=on'/>");
+        expect(QEMU "-machine accel=kvm", "<domain type='kvm'");
+        expect_not(QEMU "-machine accel=kvm,usb=off", "qemu:arg");
+        expect(QEMU "-machine q35 -machine accel=kvm,smm=on", "<type arch='x86_64' machine='q35'>");
+        expect(QEMU "-machine q35 -machine accel=kvm,smm=on", "<qemu:arg value='smm=on'/>");
         expect(QEMU "-name 'my guest'", "<name>my guest</name>");
         expect(QEMU "-m 2G", "<memory unit='KiB'>2097152</memory>");
         expect(QEMU "-m 512", "<memory unit='KiB'>524288</memory>");
@@ -82,6 +86,23 @@ START_TEST(machines)
         expect(QEMU "-no-reboot", "<on_reboot>destroy</on_reboot>");
         expect("LC_ALL=C " QEMU, "<qemu:env name='LC_ALL' value='C'/>");
         expect(QEMU "\\\n  -m 1G \\\n  -smp 2", "<vcpu current='2'>2</vcpu>");
+}
+END_TEST
+
+/* Ours stands before what is kept, so it has to be the one that QEMU would take. */
+START_TEST(accelerators)
+{
+        expect(QEMU "-accel kvm", "<domain type='kvm'");
+        expect(QEMU "-accel kvm -accel tcg", "<domain type='kvm'");
+        expect_not(QEMU "-accel kvm -accel tcg", "qemu:arg");
+        expect(QEMU "-accel tcg -accel kvm", "<domain type='qemu'");
+        expect("qemu-kvm -accel tcg", "<domain type='qemu'");
+        expect(QEMU "-accel kvm,dirty-ring-size=4096", "<domain type='kvm'");
+        expect(QEMU "-accel kvm,dirty-ring-size=4096", "<qemu:arg value='kvm,dirty-ring-size=4096'/>");
+        expect(QEMU "-accel accel=kvm -accel tcg,thread=multi", "<domain type='kvm'");
+        expect(QEMU "-accel kvm,kernel-irqchip=split",
+               "<qemu:arg value='-machine'/><qemu:arg value='kernel-irqchip=split'/>");
+        expect(QEMU "-accel hvf -accel tcg", "<qemu:arg value='-accel'/><qemu:arg value='hvf'/>");
 }
 END_TEST
 
@@ -225,4 +246,4 @@ START_TEST(no_command_lines)
 }
 END_TEST
 
-CHECK_MAIN("qemu-native", machines, devices, scripts, the_rest, no_command_lines)
+CHECK_MAIN("qemu-native", machines, accelerators, devices, scripts, the_rest, no_command_lines)
