@@ -196,6 +196,26 @@ static bool read_machine(struct native_parse *parse, const char *value)
         return true;
 }
 
+static bool is_machine(const char *argument)
+{
+        static const char *const names[] = { "-machine", "--machine", "-M", "--M", NULL };
+
+        return g_strv_contains(names, argument);
+}
+
+void native_find_board(struct native_parse *parse, char *const *argv)
+{
+        for (; argv[0] && argv[1]; argv++) {
+                g_autoptr(GPtrArray) parts = is_machine(argv[0]) ? native_split(argv[1]) : NULL;
+                char *type = parts ? native_take_first(parts, "type") : NULL;
+
+                if (!type)
+                        continue;
+                g_free(parse->board);
+                parse->board = type;
+        }
+}
+
 /*
  * Of several QEMU takes the first one that works, so what the document says, which stands before what is
  * kept, has to be that one. What else is said of it stays, but for what a machine says as well.

@@ -11,6 +11,7 @@ struct native_parse {
         GString *os, *devices, *rest, *env;            /* owned; elements */
         char *name, *uuid, *arch, *machine, *emulator; /* owned; NULL: not said */
         char *cpu, *clock, *topology, *hyperv;         /* owned; elements; NULL: not said */
+        char *board;                                   /* owned; the machine that counts; NULL: not said */
         GHashTable *netdevs;                           /* owned; id -> value, both owned */
         GHashTable *taken;                             /* owned; ids of those that a card has, owned */
         GHashTable *drives; /* owned; "vd" ... -> a bit for each letter that has one */
@@ -53,6 +54,9 @@ char *native_take_first(GPtrArray *parts, const char *key);
 
 /* Up to one without a name. */
 extern const struct native_option native_machine_options[], native_device_options[];
+
+/* The type of the machine, which disks hang on wherever it stands: the last one counts. */
+void native_find_board(struct native_parse *parse, char *const *argv);
 
 /*
  * -net is a hub of all cards and back ends: one of each is an interface, which is added. What cannot be one

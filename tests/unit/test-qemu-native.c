@@ -110,6 +110,10 @@ START_TEST(devices)
 {
         expect(QEMU "-hda /a.raw", "<target dev='hda' bus='ide'/>");
         expect(QEMU "-M q35 -hda /a.raw", "<target dev='sda' bus='sata'/>");
+        expect(QEMU "-hda /a.raw -M q35", "<target dev='sda' bus='sata'/>");
+        expect(QEMU "-drive file=/a.raw -machine accel=kvm,type=pc-q35-7.2",
+               "<target dev='sda' bus='sata'/>");
+        expect(QEMU "-M q35 -hda /a.raw --machine pc", "<target dev='hda' bus='ide'/>");
         expect(QEMU "-hda /a.qcow2", "<driver name='qemu' type='qcow2'/>");
         expect(QEMU "-hda /dev/vg/a", "<driver name='qemu' type='raw'/><source dev='/dev/vg/a'/>");
         expect(QEMU "-hdb /a.raw", "<target dev='hdb' bus='ide'/>");
