@@ -210,6 +210,15 @@ static const xmlNode *find_difference(const xmlNode *before, const xmlNode *afte
         return NULL;
 }
 
+/* A guest of KVM has clocks of KVM's, of which nothing else knows; one of another type is nothing special. */
+static bool check_type(const struct domain_def *before, const struct domain_def *after, GError **error)
+{
+        return strcmp(before->type, "kvm") != 0 || strcmp(after->type, "kvm") == 0 ||
+               error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                         "the saved guest of domain '%s' is one of type 'kvm', and cannot go on as type '%s'",
+                         before->base.name, after->type);
+}
+
 bool domain_def_check_same_guest(const struct domain_def *before, const struct domain_def *after,
                                  GError **error)
 {
@@ -217,7 +226,7 @@ bool domain_def_check_same_guest(const struct domain_def *before, const struct d
         CLEANUP(domain_edit_free) struct domain_edit *other = one ? reduce(after, error) : NULL;
         const xmlNode *difference;
 
-        if (!other)
+        if (!other || !check_type(before, after, error))
                 return false;
         difference = find_difference(domain_edit_root(one), domain_edit_root(other));
         if (!difference)
