@@ -349,20 +349,39 @@ static bool read_rtc(struct native_parse *parse, const char *value)
 
 /* ---- what it boots ---- */
 
+/* What an option before this one has said; in values there is no "<". */
+static void drop(GString *os, const char *begin, const char *end)
+{
+        for (;;) {
+                char *from = strstr(os->str, begin), *to = from ? strstr(from, end) : NULL;
+
+                if (!to)
+                        return;
+                g_string_erase(os, from - os->str, to + strlen(end) - from);
+        }
+}
+
 static bool read_kernel(struct native_parse *parse, const char *value)
 {
+        if (*value != '/')
+                return false;
+        drop(parse->os, "<kernel>", "</kernel>");
         native_add(parse->os, "<kernel>%s</kernel>", value);
-        return *value == '/';
+        return true;
 }
 
 static bool read_initrd(struct native_parse *parse, const char *value)
 {
+        if (*value != '/')
+                return false;
+        drop(parse->os, "<initrd>", "</initrd>");
         native_add(parse->os, "<initrd>%s</initrd>", value);
-        return *value == '/';
+        return true;
 }
 
 static bool read_append(struct native_parse *parse, const char *value)
 {
+        drop(parse->os, "<cmdline>", "</cmdline>");
         native_add(parse->os, "<cmdline>%s</cmdline>", value);
         return true;
 }
@@ -371,6 +390,7 @@ static bool read_bios(struct native_parse *parse, const char *value)
 {
         if (*value != '/' || parse->flashes > 0)
                 return false;
+        drop(parse->os, "<loader ", "</loader>");
         native_add(parse->os, "<loader type='rom'>%s</loader>", value);
         return true;
 }
@@ -385,6 +405,10 @@ static bool read_boot(struct native_parse *parse, const char *value)
         if (parts->len > 0 || (order && strspn(order, letters) != strlen(order)) ||
             (menu && strcmp(menu, "on") != 0 && strcmp(menu, "off") != 0))
                 return false;
+        if (order)
+                drop(parse->os, "<boot ", "/>");
+        if (menu)
+                drop(parse->os, "<bootmenu ", "/>");
         for (const char *letter = order; letter && *letter; letter++)
                 native_add(parse->os, "<boot dev='%s'/>", names[strchr(letters, *letter) - letters]);
         if (menu)

@@ -106,6 +106,22 @@ START_TEST(accelerators)
 }
 END_TEST
 
+/* Scripts have defaults, and what they are given behind them: the last one counts. */
+START_TEST(twice)
+{
+        expect(QEMU "-kernel /a -append x -initrd /i -kernel /b -append y -initrd /j",
+               "<os><type arch='x86_64'>hvm</type><kernel>/b</kernel><cmdline>y</cmdline>"
+               "<initrd>/j</initrd></os>");
+        expect(QEMU "-bios /a -bios /b", "hvm</type><loader type='rom'>/b</loader></os>");
+        expect(QEMU "-boot menu=off,order=c -boot d",
+               "hvm</type><bootmenu enable='no'/><boot dev='cdrom'/></os>");
+        expect(QEMU "-boot dc -boot menu=off -boot menu=on",
+               "hvm</type><boot dev='cdrom'/><boot dev='hd'/><bootmenu enable='yes'/></os>");
+        expect(QEMU "-kernel /a -kernel b", "<kernel>/a</kernel></os>");
+        expect(QEMU "-kernel /a -kernel b", "<qemu:arg value='-kernel'/><qemu:arg value='b'/>");
+}
+END_TEST
+
 START_TEST(devices)
 {
         expect(QEMU "-hda /a.raw", "<target dev='hda' bus='ide'/>");
@@ -250,4 +266,4 @@ START_TEST(no_command_lines)
 }
 END_TEST
 
-CHECK_MAIN("qemu-native", machines, accelerators, devices, scripts, the_rest, no_command_lines)
+CHECK_MAIN("qemu-native", machines, accelerators, twice, devices, scripts, the_rest, no_command_lines)
