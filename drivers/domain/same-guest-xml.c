@@ -29,7 +29,6 @@ static const char *const host_device_parts[] = {
         "audio",
         "*/alias",
         "disk/source",
-        "disk/driver",
         "disk/backingStore",
         "disk/mirror",
         "disk/auth",
@@ -74,7 +73,6 @@ static const char *const host_device_parts[] = {
         "redirdev/source",
         "redirdev/protocol",
         "rng/backend",
-        "tpm/backend",
         "filesystem/source",
         "filesystem/binary",
         "memory/source",
@@ -82,6 +80,16 @@ static const char *const host_device_parts[] = {
         "memballoon/stats",
         "serial/@tty",
         NULL,
+};
+
+/* What is the host's, but for some attributes. */
+static const struct {
+        const char *device, *part, *seen[8];
+} mixed_parts[] = {
+        { "disk",
+          "driver",
+          { "queues", "queue_size", "event_idx", "iommu", "ats", "packed", "page_per_vq", NULL } },
+        { "tpm", "backend", { "type", "version", NULL } },
 };
 
 static bool is_part(const char *const parts[], const char *element, const char *part)
@@ -130,6 +138,36 @@ static void drop_parts(const char *const parts[], xmlNode *parent)
         }
 }
 
+/* In one order, wherever they stood: documents are compared as texts. */
+static void keep_attributes(xmlNode *node, const char *const seen[])
+{
+        xmlNode *kept = xml_add(node->parent, (const char *)node->name);
+
+        for (unsigned i = 0; seen[i]; i++) {
+                g_autofree char *value = xml_attr(node, seen[i]);
+
+                if (value)
+                        xml_set_attr(kept, seen[i], value);
+        }
+        if (!kept->properties)
+                xml_remove(kept);
+        xml_remove(node);
+}
+
+static void reduce_mixed(xmlNode *devices)
+{
+        for (xmlNode *node = xml_first_element(devices); node; node = xml_next_element(node)) {
+                for (unsigned i = 0; i < G_N_ELEMENTS(mixed_parts); i++) {
+                        xmlNode *part = xml_is(node, mixed_parts[i].device)
+                                                ? xml_child(node, mixed_parts[i].part)
+                                                : NULL;
+
+                        if (part)
+                                keep_attributes(part, mixed_parts[i].seen);
+                }
+        }
+}
+
 /* What the guest sees is left. */
 static struct domain_edit *reduce(const struct domain_def *def, GError **error)
 {
@@ -140,6 +178,7 @@ static struct domain_edit *reduce(const struct domain_def *def, GError **error)
         drop_attributes(host_parts, NULL, domain_edit_root(edit));
         drop_parts(host_parts, domain_edit_root(edit));
         drop_parts(host_device_parts, xml_child(domain_edit_root(edit), "devices"));
+        reduce_mixed(xml_child(domain_edit_root(edit), "devices"));
         return edit;
 }
 
@@ -171,6 +210,15 @@ static const xmlNode *find_difference(const xmlNode *before, const xmlNode *afte
         return NULL;
 }
 
+/* A guest of KVM has clocks of KVM's, of which nothing else knows; one of another type is nothing special. */
+static bool check_type(const struct domain_def *before, const struct domain_def *after, GError **error)
+{
+        return strcmp(before->type, "kvm") != 0 || strcmp(after->type, "kvm") == 0 ||
+               error_set(error, ERROR_FROM_DOMAIN, ERROR_CONFIG_UNSUPPORTED,
+                         "the saved guest of domain '%s' is one of type 'kvm', and cannot go on as type '%s'",
+                         before->base.name, after->type);
+}
+
 bool domain_def_check_same_guest(const struct domain_def *before, const struct domain_def *after,
                                  GError **error)
 {
@@ -178,7 +226,7 @@ bool domain_def_check_same_guest(const struct domain_def *before, const struct d
         CLEANUP(domain_edit_free) struct domain_edit *other = one ? reduce(after, error) : NULL;
         const xmlNode *difference;
 
-        if (!other)
+        if (!other || !check_type(before, after, error))
                 return false;
         difference = find_difference(domain_edit_root(one), domain_edit_root(other));
         if (!difference)

@@ -11,8 +11,7 @@
 
 static bool is_q35(const struct native_parse *parse)
 {
-        return parse->machine &&
-               (strcmp(parse->machine, "q35") == 0 || g_str_has_prefix(parse->machine, "pc-q35"));
+        return parse->board && (strcmp(parse->board, "q35") == 0 || g_str_has_prefix(parse->board, "pc-q35"));
 }
 
 struct drive {

@@ -161,9 +161,14 @@ static bool read_smp(struct native_parse *parse, const char *value)
         return true;
 }
 
+static bool is_accel(const char *accel)
+{
+        return strcmp(accel, "kvm") == 0 || strcmp(accel, "tcg") == 0 || strcmp(accel, "kvm:tcg") == 0;
+}
+
 static bool set_accel(struct native_parse *parse, const char *accel)
 {
-        if (strcmp(accel, "kvm") != 0 && strcmp(accel, "tcg") != 0 && strcmp(accel, "kvm:tcg") != 0)
+        if (!is_accel(accel))
                 return false;
         parse->kvm = accel[0] == 'k';
         return true;
@@ -181,17 +186,53 @@ static bool read_machine(struct native_parse *parse, const char *value)
                 g_ptr_array_add(parts, g_steal_pointer(&usb));
         }
         g_free(usb);
-        if (!type || (accel && !set_accel(parse, accel)))
+        if (accel && !set_accel(parse, accel))
                 return false;
         keep_properties(parse, "-machine", parts);
+        if (!type)
+                return true;
         g_free(parse->machine);
         parse->machine = g_steal_pointer(&type);
         return true;
 }
 
+static bool is_machine(const char *argument)
+{
+        static const char *const names[] = { "-machine", "--machine", "-M", "--M", NULL };
+
+        return g_strv_contains(names, argument);
+}
+
+void native_find_board(struct native_parse *parse, char *const *argv)
+{
+        for (; argv[0] && argv[1]; argv++) {
+                g_autoptr(GPtrArray) parts = is_machine(argv[0]) ? native_split(argv[1]) : NULL;
+                char *type = parts ? native_take_first(parts, "type") : NULL;
+
+                if (!type)
+                        continue;
+                g_free(parse->board);
+                parse->board = type;
+        }
+}
+
+/*
+ * Of several QEMU takes the first one that works, so what the document says, which stands before what is
+ * kept, has to be that one. What else is said of it stays, but for what a machine says as well.
+ */
 static bool read_accel(struct native_parse *parse, const char *value)
 {
-        return set_accel(parse, value);
+        g_autoptr(GPtrArray) parts = native_split(value);
+        g_autofree char *name = native_take_first(parts, "accel"), *irqchip = NULL;
+
+        if (!name || (parse->has_accel ? !is_accel(name) : !set_accel(parse, name)))
+                return false;
+        parse->has_accel = true;
+        irqchip = native_take(parts, "kernel-irqchip");
+        if (!irqchip || parts->len > 0)
+                return parts->len == 0;
+        native_add(parse->rest, "<qemu:arg value='-machine'/><qemu:arg value='kernel-irqchip=%s'/>", irqchip);
+        return true;
 }
 
 static bool read_enable_kvm(struct native_parse *parse, const char *value)
@@ -308,20 +349,39 @@ static bool read_rtc(struct native_parse *parse, const char *value)
 
 /* ---- what it boots ---- */
 
+/* What an option before this one has said; in values there is no "<". */
+static void drop(GString *os, const char *begin, const char *end)
+{
+        for (;;) {
+                char *from = strstr(os->str, begin), *to = from ? strstr(from, end) : NULL;
+
+                if (!to)
+                        return;
+                g_string_erase(os, from - os->str, to + strlen(end) - from);
+        }
+}
+
 static bool read_kernel(struct native_parse *parse, const char *value)
 {
+        if (*value != '/')
+                return false;
+        drop(parse->os, "<kernel>", "</kernel>");
         native_add(parse->os, "<kernel>%s</kernel>", value);
-        return *value == '/';
+        return true;
 }
 
 static bool read_initrd(struct native_parse *parse, const char *value)
 {
+        if (*value != '/')
+                return false;
+        drop(parse->os, "<initrd>", "</initrd>");
         native_add(parse->os, "<initrd>%s</initrd>", value);
-        return *value == '/';
+        return true;
 }
 
 static bool read_append(struct native_parse *parse, const char *value)
 {
+        drop(parse->os, "<cmdline>", "</cmdline>");
         native_add(parse->os, "<cmdline>%s</cmdline>", value);
         return true;
 }
@@ -330,6 +390,7 @@ static bool read_bios(struct native_parse *parse, const char *value)
 {
         if (*value != '/' || parse->flashes > 0)
                 return false;
+        drop(parse->os, "<loader ", "</loader>");
         native_add(parse->os, "<loader type='rom'>%s</loader>", value);
         return true;
 }
@@ -344,6 +405,10 @@ static bool read_boot(struct native_parse *parse, const char *value)
         if (parts->len > 0 || (order && strspn(order, letters) != strlen(order)) ||
             (menu && strcmp(menu, "on") != 0 && strcmp(menu, "off") != 0))
                 return false;
+        if (order)
+                drop(parse->os, "<boot ", "/>");
+        if (menu)
+                drop(parse->os, "<bootmenu ", "/>");
         for (const char *letter = order; letter && *letter; letter++)
                 native_add(parse->os, "<boot dev='%s'/>", names[strchr(letters, *letter) - letters]);
         if (menu)

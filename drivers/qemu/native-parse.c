@@ -218,7 +218,7 @@ static void parse_clear(struct native_parse *parse)
 {
         GString *const strings[] = { parse->os, parse->devices, parse->rest, parse->env };
         char *const texts[] = { parse->name, parse->uuid,  parse->arch,     parse->machine, parse->emulator,
-                                parse->cpu,  parse->clock, parse->topology, parse->hyperv };
+                                parse->cpu,  parse->clock, parse->topology, parse->hyperv,  parse->board };
 
         for (unsigned i = 0; i < G_N_ELEMENTS(strings); i++)
                 g_string_free(strings[i], TRUE);
@@ -248,6 +248,7 @@ char *native_parse(const char *text, const char *host_arch, GError **error)
         if (!*program)
                 error_set(error, ERROR_FROM_QEMU, ERROR_INVALID_ARG, "a command line without a program");
         else if (read_program(&parse, *program, host_arch, error)) {
+                native_find_board(&parse, program + 1);
                 find_netdevs(&parse, program + 1);
                 native_read_net_pair(&parse, program + 1);
                 read_arguments(&parse, program + 1);

@@ -11,12 +11,14 @@ struct native_parse {
         GString *os, *devices, *rest, *env;            /* owned; elements */
         char *name, *uuid, *arch, *machine, *emulator; /* owned; NULL: not said */
         char *cpu, *clock, *topology, *hyperv;         /* owned; elements; NULL: not said */
+        char *board;                                   /* owned; the machine that counts; NULL: not said */
         GHashTable *netdevs;                           /* owned; id -> value, both owned */
         GHashTable *taken;                             /* owned; ids of those that a card has, owned */
         GHashTable *drives; /* owned; "vd" ... -> a bit for each letter that has one */
         uint64_t memory_kib, vcpus, max_vcpus;
         unsigned flashes;  /* how many firmware images there have been */
         bool has_net_pair; /* the one card of -net is in devices, with its one back end */
+        bool has_accel;    /* an -accel has been taken: those that follow are for when it does not work */
         bool kvm, no_acpi, no_reboot, no_graphic, has_serial;
 };
 
@@ -52,6 +54,9 @@ char *native_take_first(GPtrArray *parts, const char *key);
 
 /* Up to one without a name. */
 extern const struct native_option native_machine_options[], native_device_options[];
+
+/* The type of the machine, which disks hang on wherever it stands: the last one counts. */
+void native_find_board(struct native_parse *parse, char *const *argv);
 
 /*
  * -net is a hub of all cards and back ends: one of each is an interface, which is added. What cannot be one

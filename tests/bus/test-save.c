@@ -190,6 +190,52 @@ START_TEST(test_the_document_of_a_file_is_replaced)
 }
 END_TEST
 
+static void refuse_document(const char *text, const char *inside)
+{
+        g_autofree char *xml = make_xml(inside);
+
+        client_fails(client, LIBVIRT_ERROR, text, TEST_PATH, CONNECT_INTERFACE, "DomainSaveImageDefineXML",
+                     "ssu", file, xml, 0);
+}
+
+static char *make_devices(const char *driver, const char *backend)
+{
+        return g_strdup_printf("<devices><disk type='file'><driver %s/><source file='/a'/>"
+                               "<target dev='vda' bus='virtio'/></disk><tpm model='tpm-tis'><backend %s/>"
+                               "</tpm></devices>",
+                               driver, backend);
+}
+
+/* How its image is read is the host's, how many queues it has is not. */
+START_TEST(test_what_the_guest_sees_of_a_back_end)
+{
+        static const struct {
+                const char *text, *driver, *backend;
+        } refused[] = {
+                { "*<disk> is not as*", "queues='4' packed='on'", "type='emulator' version='2.0'" },
+                { "*<disk> is not as*", "packed='on'", "type='emulator' version='2.0'" },
+                { "*<disk> is not as*", "queues='2'", "type='emulator' version='2.0'" },
+                { "*<tpm> is not as*", "queues='2' packed='on'", "type='emulator' version='1.2'" },
+        };
+        g_autofree char *before = make_devices("name='qemu' queues='2' packed='on' cache='none'",
+                                               "type='emulator' version='2.0'");
+        g_autofree char *after = make_devices("io='threads' packed='on' type='raw' queues='2'",
+                                              "type='emulator' version='2.0' persistent_state='yes'");
+        g_autofree char *xml = make_xml(before), *other = make_xml(after), *path = NULL;
+
+        guest_do_flags(client, WEB, "Destroy", 0);
+        path = client_call_string(client, TEST_PATH, CONNECT_INTERFACE, "DomainDefineXML", "s", xml);
+        guest_do_flags(client, WEB, "Create", 0);
+        save("", 0);
+        for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++) {
+                g_autofree char *inside = make_devices(refused[i].driver, refused[i].backend);
+
+                refuse_document(refused[i].text, inside);
+        }
+        client_do(client, TEST_PATH, CONNECT_INTERFACE, "DomainSaveImageDefineXML", "ssu", file, other, 0);
+}
+END_TEST
+
 START_TEST(test_managed_save)
 {
         g_auto(GStrv) with = NULL, without = NULL;
@@ -382,6 +428,7 @@ int main(void)
         tcase_add_test(tcase, test_what_the_guest_does);
         tcase_add_test(tcase, test_a_document_takes_the_place_of_the_guests);
         tcase_add_test(tcase, test_the_document_of_a_file_is_replaced);
+        tcase_add_test(tcase, test_what_the_guest_sees_of_a_back_end);
         tcase_add_test(tcase, test_managed_save);
         tcase_add_test(tcase, test_what_cannot_be_saved);
         tcase_add_test(tcase, test_damaged_files);

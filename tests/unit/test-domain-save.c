@@ -5,6 +5,7 @@
 #include "base/job.h"
 #include "base/operation.h"
 #include "base/loop.h"
+#include "drivers/domain/save.h"
 #include "tests/unit/check-main.h"
 
 static struct fake_driver *fake;
@@ -38,6 +39,32 @@ START_TEST(all_steps)
         /* Paused and stopped: 5.4. */
         ck_assert_str_eq(fake->journal->str, "AP 0:3.0; -P 0:5.4; ");
         ck_assert_int_eq(fake->last->reason, DOMAIN_SHUTOFF_SAVED);
+}
+END_TEST
+
+static struct domain_def *make_typed(const char *type)
+{
+        g_autofree char *xml =
+                g_strdup_printf("<domain type='%s'><name>a</name><uuid>" FAKE_UUID
+                                "</uuid><memory>65536</memory><vcpu>1</vcpu>"
+                                "<os><type arch='x86_64' machine='q35'>hvm</type></os><devices/></domain>",
+                                type);
+
+        return domain_def_parse_stored(xml, NULL);
+}
+
+/* It has a clock of KVM's, which nothing else can go on with. */
+START_TEST(a_guest_of_kvm)
+{
+        CLEANUP(domain_def_unref) struct domain_def *kvm = make_typed("kvm"), *qemu = make_typed("qemu");
+        g_autoptr(GError) error = NULL;
+
+        ck_assert(kvm && qemu);
+        ck_assert(domain_def_check_same_guest(qemu, kvm, NULL));
+        ck_assert(domain_def_check_same_guest(kvm, kvm, NULL));
+        ck_assert(!domain_def_check_same_guest(kvm, qemu, &error));
+        ck_assert_str_eq(error->message, "unsupported configuration: the saved guest of domain 'a' is one of "
+                                         "type 'kvm', and cannot go on as type 'qemu'");
 }
 END_TEST
 
@@ -200,6 +227,7 @@ int main(void)
         tcase_add_checked_fixture(tests, setup, teardown);
         tcase_add_test(tests, all_steps);
         tcase_add_loop_test(tests, each_failure, 0, 5);
+        tcase_add_test(tests, a_guest_of_kvm);
         tcase_add_test(tests, a_guest_that_does_not_end);
         tcase_add_test(tests, meanwhile);
         tcase_add_test(tests, destroyed_meanwhile);

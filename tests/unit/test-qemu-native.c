@@ -49,6 +49,10 @@ START_TEST(machines)
         expect(QEMU "-machine pc-q35-7.2,usb=off,smm=on,accel=tcg,x=a,,b",
                "<qemu:arg value='-machine'/><qemu:arg value='smm=on,x=a,,b'/>");
         expect(QEMU "-M type=q35,usb=on", "<qemu:arg value='usb=on'/>");
+        expect(QEMU "-machine accel=kvm", "<domain type='kvm'");
+        expect_not(QEMU "-machine accel=kvm,usb=off", "qemu:arg");
+        expect(QEMU "-machine q35 -machine accel=kvm,smm=on", "<type arch='x86_64' machine='q35'>");
+        expect(QEMU "-machine q35 -machine accel=kvm,smm=on", "<qemu:arg value='smm=on'/>");
         expect(QEMU "-name 'my guest'", "<name>my guest</name>");
         expect(QEMU "-m 2G", "<memory unit='KiB'>2097152</memory>");
         expect(QEMU "-m 512", "<memory unit='KiB'>524288</memory>");
@@ -85,10 +89,47 @@ START_TEST(machines)
 }
 END_TEST
 
+/* Ours stands before what is kept, so it has to be the one that QEMU would take. */
+START_TEST(accelerators)
+{
+        expect(QEMU "-accel kvm", "<domain type='kvm'");
+        expect(QEMU "-accel kvm -accel tcg", "<domain type='kvm'");
+        expect_not(QEMU "-accel kvm -accel tcg", "qemu:arg");
+        expect(QEMU "-accel tcg -accel kvm", "<domain type='qemu'");
+        expect("qemu-kvm -accel tcg", "<domain type='qemu'");
+        expect(QEMU "-accel kvm,dirty-ring-size=4096", "<domain type='kvm'");
+        expect(QEMU "-accel kvm,dirty-ring-size=4096", "<qemu:arg value='kvm,dirty-ring-size=4096'/>");
+        expect(QEMU "-accel accel=kvm -accel tcg,thread=multi", "<domain type='kvm'");
+        expect(QEMU "-accel kvm,kernel-irqchip=split",
+               "<qemu:arg value='-machine'/><qemu:arg value='kernel-irqchip=split'/>");
+        expect(QEMU "-accel hvf -accel tcg", "<qemu:arg value='-accel'/><qemu:arg value='hvf'/>");
+}
+END_TEST
+
+/* Scripts have defaults, and what they are given behind them: the last one counts. */
+START_TEST(twice)
+{
+        expect(QEMU "-kernel /a -append x -initrd /i -kernel /b -append y -initrd /j",
+               "<os><type arch='x86_64'>hvm</type><kernel>/b</kernel><cmdline>y</cmdline>"
+               "<initrd>/j</initrd></os>");
+        expect(QEMU "-bios /a -bios /b", "hvm</type><loader type='rom'>/b</loader></os>");
+        expect(QEMU "-boot menu=off,order=c -boot d",
+               "hvm</type><bootmenu enable='no'/><boot dev='cdrom'/></os>");
+        expect(QEMU "-boot dc -boot menu=off -boot menu=on",
+               "hvm</type><boot dev='cdrom'/><boot dev='hd'/><bootmenu enable='yes'/></os>");
+        expect(QEMU "-kernel /a -kernel b", "<kernel>/a</kernel></os>");
+        expect(QEMU "-kernel /a -kernel b", "<qemu:arg value='-kernel'/><qemu:arg value='b'/>");
+}
+END_TEST
+
 START_TEST(devices)
 {
         expect(QEMU "-hda /a.raw", "<target dev='hda' bus='ide'/>");
         expect(QEMU "-M q35 -hda /a.raw", "<target dev='sda' bus='sata'/>");
+        expect(QEMU "-hda /a.raw -M q35", "<target dev='sda' bus='sata'/>");
+        expect(QEMU "-drive file=/a.raw -machine accel=kvm,type=pc-q35-7.2",
+               "<target dev='sda' bus='sata'/>");
+        expect(QEMU "-M q35 -hda /a.raw --machine pc", "<target dev='hda' bus='ide'/>");
         expect(QEMU "-hda /a.qcow2", "<driver name='qemu' type='qcow2'/>");
         expect(QEMU "-hda /dev/vg/a", "<driver name='qemu' type='raw'/><source dev='/dev/vg/a'/>");
         expect(QEMU "-hdb /a.raw", "<target dev='hdb' bus='ide'/>");
@@ -225,4 +266,4 @@ START_TEST(no_command_lines)
 }
 END_TEST
 
-CHECK_MAIN("qemu-native", machines, devices, scripts, the_rest, no_command_lines)
+CHECK_MAIN("qemu-native", machines, accelerators, twice, devices, scripts, the_rest, no_command_lines)
