@@ -124,27 +124,6 @@ static const struct key os_x_keys[] = {
 /* clang-format on */
 
 /* clang-format off */
-static const struct key xt_kbd_keys[] = {
-        { 1, 1 }, { 2, 2 }, { 3, 3 }, { 4, 4 }, { 5, 5 }, { 6, 6 }, { 7, 7 }, { 8, 8 }, { 9, 9 },
-        { 10, 10 }, { 11, 11 }, { 12, 12 }, { 13, 13 }, { 14, 14 }, { 15, 15 }, { 16, 16 }, { 17, 17 },
-        { 18, 18 }, { 19, 19 }, { 20, 20 }, { 21, 21 }, { 22, 22 }, { 23, 23 }, { 24, 24 }, { 25, 25 },
-        { 26, 26 }, { 27, 27 }, { 28, 28 }, { 29, 29 }, { 30, 30 }, { 31, 31 }, { 32, 32 }, { 33, 33 },
-        { 34, 34 }, { 35, 35 }, { 36, 36 }, { 37, 37 }, { 38, 38 }, { 39, 39 }, { 40, 40 }, { 41, 41 },
-        { 42, 42 }, { 43, 43 }, { 44, 44 }, { 45, 45 }, { 46, 46 }, { 47, 47 }, { 48, 48 }, { 49, 49 },
-        { 50, 50 }, { 51, 51 }, { 52, 52 }, { 53, 53 }, { 54, 54 }, { 55, 55 }, { 56, 56 }, { 57, 57 },
-        { 58, 58 }, { 59, 59 }, { 60, 60 }, { 61, 61 }, { 62, 62 }, { 63, 63 }, { 64, 64 }, { 65, 65 },
-        { 66, 66 }, { 67, 67 }, { 68, 68 }, { 69, 69 }, { 70, 70 }, { 71, 71 }, { 72, 72 }, { 73, 73 },
-        { 74, 74 }, { 75, 75 }, { 76, 76 }, { 77, 77 }, { 78, 78 }, { 79, 79 }, { 80, 80 }, { 81, 81 },
-        { 82, 82 }, { 83, 83 }, { 84, 84 }, { 85, 85 }, { 86, 86 }, { 87, 87 }, { 88, 88 }, { 89, 89 },
-        { 90, 90 }, { 91, 91 }, { 92, 92 }, { 93, 93 }, { 94, 94 }, { 95, 95 }, { 99, 99 }, { 100, 100 },
-        { 101, 101 }, { 102, 102 }, { 103, 103 }, { 104, 104 }, { 105, 105 }, { 106, 106 }, { 107, 107 },
-        { 108, 108 }, { 109, 109 }, { 111, 111 }, { 112, 112 }, { 113, 113 }, { 114, 114 }, { 115, 115 },
-        { 116, 116 }, { 117, 117 }, { 118, 118 }, { 119, 119 }, { 120, 120 }, { 121, 121 }, { 123, 123 },
-        { 125, 125 }, { 126, 126 },
-};
-/* clang-format on */
-
-/* clang-format off */
 static const struct key usb_keys[] = {
         { 4, 30 }, { 5, 48 }, { 6, 46 }, { 7, 32 }, { 8, 18 }, { 9, 33 }, { 10, 34 }, { 11, 35 },
         { 12, 23 }, { 13, 36 }, { 14, 37 }, { 15, 38 }, { 16, 50 }, { 17, 49 }, { 18, 24 }, { 19, 25 },
@@ -210,12 +189,12 @@ static int compare(const void *a, const void *b)
         return *code < key->code ? -1 : *code > key->code;
 }
 
-/* Set 1: as they are sent by a keyboard, a prefix e0 in the upper byte. */
-static unsigned translate_set1(unsigned code)
+/* Set 1: as they are sent by a keyboard, what its prefix e0 makes of the upper byte. */
+static unsigned translate_set1(unsigned code, unsigned prefix)
 {
         unsigned number = code;
 
-        if ((code & 0xff80) == 0xe000)
+        if ((code & 0xff80) == prefix)
                 number = (code & 0x7f) | 0x80;
         else if (code > 0x7f)
                 return 0;
@@ -235,8 +214,7 @@ unsigned keycodes_translate(enum domain_codeset codeset, unsigned code)
         } tables[DOMAIN_CODESETS] = {
                 [DOMAIN_CODESET_LINUX] = KEYS(linux_keys),   [DOMAIN_CODESET_ATSET2] = KEYS(atset2_keys),
                 [DOMAIN_CODESET_ATSET3] = KEYS(atset3_keys), [DOMAIN_CODESET_OSX] = KEYS(os_x_keys),
-                [DOMAIN_CODESET_XT_KBD] = KEYS(xt_kbd_keys), [DOMAIN_CODESET_USB] = KEYS(usb_keys),
-                [DOMAIN_CODESET_WIN32] = KEYS(win32_keys),
+                [DOMAIN_CODESET_USB] = KEYS(usb_keys),       [DOMAIN_CODESET_WIN32] = KEYS(win32_keys),
         };
         const struct key *key;
         uint16_t wanted = (uint16_t)code;
@@ -246,7 +224,9 @@ unsigned keycodes_translate(enum domain_codeset codeset, unsigned code)
         if (codeset == DOMAIN_CODESET_QNUM)
                 return code <= UINT8_MAX ? code : 0;
         if (codeset == DOMAIN_CODESET_XT || codeset == DOMAIN_CODESET_ATSET1)
-                return translate_set1(code);
+                return translate_set1(code, 0xe000);
+        if (codeset == DOMAIN_CODESET_XT_KBD)
+                return translate_set1(code, 0x100);
         key = bsearch(&wanted, tables[codeset].keys, tables[codeset].count, sizeof(*key), compare);
         return key ? key->number : 0;
 }

@@ -420,6 +420,14 @@ void guest_agent_set_present(struct guest *guest, bool present)
         guest_agent_connect(guest->agent);
 }
 
+void guest_agent_forget(struct guest *guest, const char *alias)
+{
+        const struct domain_char *channel = guest->agent ? find_channel(guest) : NULL;
+
+        if (channel && g_strcmp0(channel->info.alias, alias) == 0)
+                guest_agent_set_present(guest, false);
+}
+
 struct domain_agent *guest_agent_get(struct domain *domain, GError **error)
 {
         struct guest *guest = guest_of(domain);

@@ -79,6 +79,8 @@ GPtrArray *guest_agent_get_interfaces(struct guest_agent *agent, GError **error)
 
 /* The agent's port has been opened or closed. */
 void guest_agent_set_present(struct guest *guest, bool present);
+/* A device goes, of which QEMU tells no more; it may be the agent's channel. */
+void guest_agent_forget(struct guest *guest, const char *alias);
 /* struct domain_driver_ops.get_agent */
 struct domain_agent *guest_agent_get(struct domain *domain, GError **error);
 

@@ -100,6 +100,21 @@ static bool run_all(struct lane *lane, const GPtrArray *programs, const char *na
         return true;
 }
 
+/* Of what nobody can refuse: all are told, whatever becomes of the others. Failures are logged. */
+static void tell_all(struct lane *lane, const GPtrArray *programs, const char *name, const char *operation,
+                     const char *phase, const char *xml)
+{
+        for (unsigned i = 0; i < programs->len; i++) {
+                g_autoptr(GError) error = NULL;
+
+                if (run_program(lane, programs->pdata[i], name, operation, phase, xml, NULL, &error))
+                        continue;
+                log_warning("%s", error->message);
+                if (error_is(error, ERROR_OPERATION_ABORTED))
+                        return;
+        }
+}
+
 bool hooks_begin(struct lane *lane, const char *directory, const char *name, const char *operation,
                  const char *xml, GError **error)
 {
@@ -148,12 +163,8 @@ static void end_job(void *data)
         static const char *const operations[] = { "stopped", "release" };
         struct end *end = data;
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(operations); i++) {
-                g_autoptr(GError) error = NULL;
-
-                if (!run_all(end->lane, end->programs, end->name, operations[i], "end", end->xml, &error))
-                        log_warning("%s", error->message);
-        }
+        for (unsigned i = 0; i < G_N_ELEMENTS(operations); i++)
+                tell_all(end->lane, end->programs, end->name, operations[i], "end", end->xml);
         if (end->done_fd >= 0) {
                 eventfd_write(end->done_fd, 1);
                 close(end->done_fd);
@@ -235,9 +246,7 @@ void hooks_reconnect(const struct guest *guest)
 {
         g_autoptr(GPtrArray) programs = find_programs(guest->driver->hooks_dir);
         g_autofree char *xml = programs->len > 0 ? get_last_document(guest) : NULL;
-        g_autoptr(GError) error = NULL;
 
-        if (xml && !run_all(guest->domain->base.lane, programs, guest->status->name, "reconnect", "begin",
-                            xml, &error))
-                log_warning("%s", error->message);
+        if (xml)
+                tell_all(guest->domain->base.lane, programs, guest->status->name, "reconnect", "begin", xml);
 }

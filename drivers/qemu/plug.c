@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "drivers/qemu/device-rows.h"
+#include "drivers/qemu/guest-agent.h"
 #include "drivers/qemu/hostdev.h"
 #include "drivers/qemu/launch.h"
 #include "drivers/qemu/memory-bases.h"
@@ -374,6 +375,7 @@ static struct device_list *describe(struct guest *guest, const struct domain_edi
 
 static void give_back(struct guest *guest, const char *alias)
 {
+        guest_agent_forget(guest, alias);
         guest_release_device(guest, alias);
         reservations_drop(guest, get_def(guest), alias);
 }

@@ -546,6 +546,43 @@ START_TEST(test_out_of_step)
 }
 END_TEST
 
+static void expect_answer(const char *path)
+{
+        client_fails(client, LIBVIRT_ERROR, "*guest-get-host-name with what is not as it has to be*", path,
+                     DOMAIN_INTERFACE, "GetHostname", "u", 0);
+}
+
+/* A channel that is plugged in has an agent when the guest opens it; one that takes its place has another. */
+START_TEST(test_plugged)
+{
+        g_autofree char *console = harness_path(harness, "console"),
+                        *socket = harness_path(harness, "ga.sock");
+        g_autofree char *path = NULL, *other = NULL;
+
+        if (!has_agent())
+                return;
+        path = guest_start(client,
+                           agent_xml(console, "liar", "<controller type='virtio-serial' index='0'/>"));
+        guest_wait_console(console, "virtbus-guest: ready");
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", CHANNEL, 1);
+        wait_agent(path, CONNECTED);
+        expect_answer(path);
+        client_do(client, path, DOMAIN_INTERFACE, "DetachDevice", "su", CHANNEL, 1);
+        client_fails(client, LIBVIRT_ERROR, "*not configured*", path, DOMAIN_INTERFACE, "GetHostname", "u",
+                     0);
+
+        /* Paused, the guest does not open it yet. */
+        guest_do(client, path, "Suspend");
+        other = g_strdup_printf("<channel type='unix'><source mode='bind' path='%s'/>"
+                                "<target type='virtio' name='org.qemu.guest_agent.0'/></channel>",
+                                socket);
+        client_do(client, path, DOMAIN_INTERFACE, "AttachDevice", "su", other, 1);
+        guest_do(client, path, "Resume");
+        wait_agent(path, CONNECTED);
+        expect_answer(path);
+}
+END_TEST
+
 /* A question that is open keeps neither other calls nor the end of the guest waiting, and fails with that. */
 START_TEST(test_open_question)
 {
@@ -587,6 +624,7 @@ static Suite *suite(void)
         tcase_add_test(tcase, test_lies);
         tcase_add_loop_test(tcase, test_out_of_step, 0, G_N_ELEMENTS(step_lies));
         tcase_add_test(tcase, test_open_question);
+        tcase_add_test(tcase, test_plugged);
         suite_add_tcase(made, tcase);
         return made;
 }

@@ -101,6 +101,7 @@ static const struct {
         { 4, 0x24, 18 },  /* atset3: E */
         { 5, 0x03, 33 },  /* os_x: F */
         { 6, 0x22, 34 },  /* xt_kbd: G */
+        { 6, 0x11c, 96 }, /* xt_kbd: Enter of the keypad */
         { 7, 0x0b, 35 },  /* usb: H */
         { 8, 0x49, 23 },  /* win32: I */
         { 9, 0xd3, 111 }, /* qnum: Delete */

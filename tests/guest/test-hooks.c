@@ -201,6 +201,19 @@ START_TEST(test_hang)
 }
 END_TEST
 
+/* Who clears away behind a guest is told that it has ended, whatever another one makes of that. */
+START_TEST(test_failing_end)
+{
+        g_autofree char *path = guest_start(client, guest_bare_xml("web", NULL));
+        g_autofree char *first = harness_path(harness, "hooks/qemu.d/10-first");
+
+        write_file(first, "#!/bin/sh\nexit 1\n", 0755);
+        install_hook("qemu.d/20-second");
+        guest_do_flags(client, path, "Destroy", 0);
+        wait_told("20-second web stopped end - <domain\n20-second web release end - <domain\n");
+}
+END_TEST
+
 /* What programs do at the end of a guest is not undone behind what they do at its next start. */
 START_TEST(test_next_start)
 {
@@ -417,6 +430,7 @@ int main(void)
         tcase_add_test(tcase, test_told);
         tcase_add_loop_test(tcase, test_refusal, 0, G_N_ELEMENTS(refused));
         tcase_add_test(tcase, test_hang);
+        tcase_add_test(tcase, test_failing_end);
         tcase_add_test(tcase, test_next_start);
         tcase_add_test(tcase, test_environment);
         tcase_add_test(tcase, test_reconnect);
