@@ -16,8 +16,10 @@ struct agent_call {
         void (*complete)(struct agent_call *call);
         domain_agent_done done;
         void *data; /* owned by done */
-        /* loop, or whoever has its turn */
+        /* loop; the agent's lane reads it */
         struct domain_agent *agent; /* ref; NULL: not found yet */
+        /* loop, or whoever has its turn */
+        struct domain_agent *found; /* ref; on its way to agent */
         struct domain_agent_answer answer;
         GError *error; /* owned */
 };

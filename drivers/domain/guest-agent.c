@@ -199,16 +199,16 @@ static bool find_work(struct managed *object, void *data, GError **error)
                 return false;
         if (!ops->get_agent)
                 return error_set(error, ERROR_FROM_DOMAIN, ERROR_NO_SUPPORT, "guest agents with this driver");
-        call->agent = ops->get_agent(call->domain, error);
-        return call->agent != NULL;
+        call->found = ops->get_agent(call->domain, error);
+        return call->found != NULL;
 }
 
 static void find_done(struct managed *object, const GError *error, void *data)
 {
         struct agent_call *call = data;
-
         GError *failure = NULL;
 
+        call->agent = g_steal_pointer(&call->found);
         if (error)
                 failure = g_error_copy(error);
         else if (call->domain->driver->agents_quiet)
