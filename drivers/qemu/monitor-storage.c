@@ -83,22 +83,33 @@ void monitor_on_io_error(struct guest *guest, const json_t *arguments, int64_t t
         monitor_emit(guest, event);
 }
 
+/* device: taken. */
+static void tell_threshold(struct guest *guest, char *device, const struct domain_storage *source,
+                           const json_t *arguments)
+{
+        struct domain_event *event = domain_event_new(DOMAIN_EVENT_BLOCK_THRESHOLD);
+
+        event->text[0] = device;
+        event->text[1] = g_strdup(source->path);
+        event->number = json_integer_value(json_object_get(arguments, "write-threshold"));
+        event->excess = json_integer_value(json_object_get(arguments, "amount-exceeded"));
+        monitor_emit(guest, event);
+}
+
+/* The disk's own image has two names, and which of them was asked by nobody knows: both are told. */
 void monitor_on_write_threshold(struct guest *guest, const json_t *arguments, int64_t time_us)
 {
         const struct domain_storage *source = NULL;
         const struct domain_disk *disk =
                 find_node(monitor_get_def(guest), qmp_get_string(arguments, "node-name"), &source);
-        struct domain_event *event;
 
         if (!disk)
                 return;
-        event = domain_event_new(DOMAIN_EVENT_BLOCK_THRESHOLD);
-        event->text[0] = source == &disk->source ? g_strdup(disk->target)
-                                                 : g_strdup_printf("%s[%u]", disk->target, source->index);
-        event->text[1] = g_strdup(source->path);
-        event->number = json_integer_value(json_object_get(arguments, "write-threshold"));
-        event->excess = json_integer_value(json_object_get(arguments, "amount-exceeded"));
-        monitor_emit(guest, event);
+        if (source == &disk->source)
+                tell_threshold(guest, g_strdup(disk->target), source, arguments);
+        if (source->index > 0)
+                tell_threshold(guest, g_strdup_printf("%s[%u]", disk->target, source->index), source,
+                               arguments);
 }
 
 void monitor_on_tray(struct guest *guest, const json_t *arguments, int64_t time_us)

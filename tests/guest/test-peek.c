@@ -233,6 +233,20 @@ START_TEST(test_resize_to_capacity)
 }
 END_TEST
 
+static void wait_threshold(const char *path, const char *name, const char *image)
+{
+        g_autoptr(sd_bus_message) signal =
+                client_wait_signal(client, path, DOMAIN_INTERFACE, "BlockThreshold", NULL, NULL);
+        const char *device, *source;
+        uint64_t threshold, excess;
+
+        ck_assert_int_gt(sd_bus_message_read(signal, "sstt", &device, &source, &threshold, &excess), 0);
+        ck_assert_str_eq(device, name);
+        ck_assert_str_eq(source, image);
+        ck_assert_uint_eq(threshold, MIB);
+        ck_assert_uint_gt(excess, 0);
+}
+
 /* The Linux guest with a disk that it writes to. */
 START_TEST(test_threshold)
 {
@@ -242,9 +256,6 @@ START_TEST(test_threshold)
         g_auto(GStrv) parts = g_strsplit(xml, "</devices>", 2);
         g_autofree char *last = g_strconcat(disk, "</devices>", NULL);
         g_autofree char *path = guest_define(client, g_strjoinv(last, parts));
-        g_autoptr(sd_bus_message) signal = NULL;
-        const char *device, *source;
-        uint64_t threshold, excess;
 
         guest_do_flags(client, path, "Create", 1);
         client_fails(client, LIBVIRT_ERROR, "*no image 9*", path, DOMAIN_INTERFACE, "SetBlockThreshold",
@@ -253,12 +264,8 @@ START_TEST(test_threshold)
                      "SetBlockThreshold", "stu", "vda[x]", MIB, 0);
         client_do(client, path, DOMAIN_INTERFACE, "SetBlockThreshold", "stu", "vda[1]", MIB, 0);
         guest_do(client, path, "Resume");
-        signal = client_wait_signal(client, path, DOMAIN_INTERFACE, "BlockThreshold", NULL, NULL);
-        ck_assert_int_gt(sd_bus_message_read(signal, "sstt", &device, &source, &threshold, &excess), 0);
-        ck_assert_str_eq(device, "vda");
-        ck_assert_str_eq(source, image);
-        ck_assert_uint_eq(threshold, MIB);
-        ck_assert_uint_gt(excess, 0);
+        wait_threshold(path, "vda", image);
+        wait_threshold(path, "vda[1]", image);
 }
 END_TEST
 
@@ -301,9 +308,6 @@ START_TEST(test_threshold_below)
         g_autofree char *base = harness_path(harness, "base"), *top = harness_path(harness, "top"),
                         *second = harness_path(harness, "second");
         g_autofree char *disk = disk_xml(top, "qcow2", "vda"), *path = NULL;
-        g_autoptr(sd_bus_message) signal = NULL;
-        const char *device, *source;
-        uint64_t threshold, excess;
         int fd;
 
         run("qemu-img create -q -f qcow2 '%s' 16M", base);
@@ -313,10 +317,7 @@ START_TEST(test_threshold_below)
         client_do(client, path, DOMAIN_INTERFACE, "SetBlockThreshold", "stu", "vda[2]", MIB, 0);
         fd = tell_emulator(second, "{'execute': 'block-commit', 'arguments': {'device': 'libvirt-1-format', "
                                    "'job-id': 'commit'}}");
-        signal = client_wait_signal(client, path, DOMAIN_INTERFACE, "BlockThreshold", NULL, NULL);
-        ck_assert_int_gt(sd_bus_message_read(signal, "sstt", &device, &source, &threshold, &excess), 0);
-        ck_assert_str_eq(device, "vda[2]");
-        ck_assert_str_eq(source, base);
+        wait_threshold(path, "vda[2]", base);
         close(fd);
         guest_do_flags(client, path, "Destroy", 0);
 }
