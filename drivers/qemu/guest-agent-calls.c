@@ -30,13 +30,9 @@ static json_t *pack_texts(char *const *texts)
 
 /* ---- file systems ---- */
 
-static bool count(struct guest_agent *agent, const char *command, json_t *arguments, uint64_t *number,
-                  GError **error)
+static bool read_count(const struct guest_agent *agent, const char *command, const json_t *result,
+                       uint64_t *number, GError **error)
 {
-        CLEANUP(json_decref) json_t *result = NULL;
-
-        if (!guest_agent_execute(agent, command, arguments, GUEST_AGENT_TIMEOUT_JOB_MS, &result, error))
-                return false;
         if (!json_is_integer(result) || json_integer_value(result) < 0 ||
             json_integer_value(result) > INT32_MAX)
                 return guest_agent_set_malformed(agent, command, error);
@@ -44,13 +40,28 @@ static bool count(struct guest_agent *agent, const char *command, json_t *argume
         return true;
 }
 
+static bool count(struct guest_agent *agent, const char *command, json_t *arguments, uint64_t *number,
+                  GError **error)
+{
+        CLEANUP(json_decref) json_t *result = NULL;
+
+        return guest_agent_execute(agent, command, arguments, GUEST_AGENT_TIMEOUT_JOB_MS, &result, error) &&
+               read_count(agent, command, result, number, error);
+}
+
+#define THAW "guest-fsfreeze-thaw"
+
+/* A guest whose freezing was a failure does not stay frozen, for nobody to thaw it. */
 static bool freeze(struct guest_agent *agent, const struct domain_agent_request *request,
                    struct domain_agent_answer *answer, GError **error)
 {
-        if (!request->texts)
-                return count(agent, "guest-fsfreeze-freeze", NULL, &answer->number, error);
-        return count(agent, "guest-fsfreeze-freeze-list",
-                     json_pack("{s:o}", "mountpoints", pack_texts(request->texts)), &answer->number, error);
+        const char *command = request->texts ? "guest-fsfreeze-freeze-list" : "guest-fsfreeze-freeze";
+        json_t *arguments =
+                request->texts ? json_pack("{s:o}", "mountpoints", pack_texts(request->texts)) : NULL;
+        CLEANUP(json_decref) json_t *result = NULL;
+
+        return guest_agent_execute_or_undo(agent, command, arguments, THAW, &result, error) &&
+               read_count(agent, command, result, &answer->number, error);
 }
 
 static bool thaw(struct guest_agent *agent, const struct domain_agent_request *request,
@@ -59,7 +70,7 @@ static bool thaw(struct guest_agent *agent, const struct domain_agent_request *r
         if (request->texts)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_ARGUMENT_UNSUPPORTED,
                                  "mount points: guest agents thaw all file systems at once");
-        return count(agent, "guest-fsfreeze-thaw", NULL, &answer->number, error);
+        return count(agent, THAW, NULL, &answer->number, error);
 }
 
 static bool trim(struct guest_agent *agent, const struct domain_agent_request *request,

@@ -312,6 +312,24 @@ bool guest_agent_execute(struct guest_agent *agent, const char *command, json_t 
                receive(agent, command, deadline, result, error);
 }
 
+bool guest_agent_execute_or_undo(struct guest_agent *agent, const char *command, json_t *arguments,
+                                 const char *undo, json_t **result, GError **error)
+{
+        g_autoptr(GError) failure = NULL;
+        lane_deadline deadline;
+
+        if (!begin(agent, command, arguments, &deadline, GUEST_AGENT_TIMEOUT_JOB_MS, error))
+                return false;
+        if (receive(agent, command, deadline, result, &failure))
+                return true;
+        /* An agent does one thing after the other. What it answers is dropped when it is next asked. */
+        if (agent->fd >= 0 &&
+            (error_is(failure, ERROR_AGENT_UNRESPONSIVE) || error_is(failure, ERROR_OPERATION_ABORTED)))
+                send_command(agent, "", undo, NULL, 0, NULL);
+        g_propagate_error(error, g_steal_pointer(&failure));
+        return false;
+}
+
 bool guest_agent_execute_last(struct guest_agent *agent, const char *command, json_t *arguments,
                               GError **error)
 {

@@ -48,6 +48,12 @@ void guest_agent_end(struct guest_agent *agent);
 bool guest_agent_execute(struct guest_agent *agent, const char *command, json_t *arguments,
                          unsigned timeout_ms, json_t **result, GError **error);
 /*
+ * The same with thirty seconds for a command that must not come about later: when there is no answer in time,
+ * or nobody waits for it any more, the agent is told to undo it behind it.
+ */
+bool guest_agent_execute_or_undo(struct guest_agent *agent, const char *command, json_t *arguments,
+                                 const char *undo, json_t **result, GError **error);
+/*
  * Its lane: a command that ends the guest and is not answered: true when the agent has gone, or when it was
  * sent and is not refused within five seconds.
  */

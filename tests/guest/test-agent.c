@@ -583,6 +583,23 @@ START_TEST(test_plugged)
 }
 END_TEST
 
+/* The one that asked knows nothing of a guest that freezes later. */
+START_TEST(test_freezes_too_late)
+{
+        g_autofree char *console = harness_path(harness, "console");
+        g_autofree char *path = NULL;
+
+        if (!has_agent())
+                return;
+        path = guest_start(client, agent_xml(console, "liar", CHANNEL));
+        wait_agent(path, CONNECTED);
+        client_fails(client, LIBVIRT_ERROR, "*has not answered guest-fsfreeze-freeze in time*", path,
+                     DOMAIN_INTERFACE, "FSFreeze", "asu", 0, 0);
+        guest_wait_console(console, "virtbus-guest: thawed");
+        expect_answer(path);
+}
+END_TEST
+
 /* A question that is open keeps neither other calls nor the end of the guest waiting, and fails with that. */
 START_TEST(test_open_question)
 {
@@ -625,6 +642,7 @@ static Suite *suite(void)
         tcase_add_loop_test(tcase, test_out_of_step, 0, G_N_ELEMENTS(step_lies));
         tcase_add_test(tcase, test_open_question);
         tcase_add_test(tcase, test_plugged);
+        tcase_add_test(tcase, test_freezes_too_late);
         suite_add_tcase(made, tcase);
         return made;
 }
