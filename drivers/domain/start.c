@@ -267,6 +267,14 @@ static void wait_for_arrival(struct start *start, struct domain *domain)
         domain->work = "migration";
 }
 
+/* Its definition may be on its way to another host, where it may be started. Drivers say that one runs. */
+static bool require_not_leaving(const struct domain *domain, GError **error)
+{
+        const struct managed_state *current = domain->base.current;
+
+        return (current && current->active) || domain_require_idle(domain, error);
+}
+
 static bool start_guest(struct operation *op, GError **error)
 {
         struct start *start = start_of(op);
@@ -278,8 +286,7 @@ static bool start_guest(struct operation *op, GError **error)
 
         if (!state)
                 return false;
-        /* Its definition is on its way to another host, where it may be started, too. */
-        if (!domain_require_idle(domain, error)) {
+        if (!require_not_leaving(domain, error)) {
                 managed_state_unref(&state->base);
                 return false;
         }

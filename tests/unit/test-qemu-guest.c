@@ -277,7 +277,7 @@ static const struct {
           DOMAIN_RUNNING },
         { "MEMORY_FAILURE", "{\"recipient\": \"guest\"}", "", DOMAIN_RUNNING },
         { "BLOCK_WRITE_THRESHOLD",
-          "{\"node-name\": \"libvirt-1-format\", \"write-threshold\": 5, \"amount-exceeded\": 1}", "#18,",
+          "{\"node-name\": \"libvirt-1-format\", \"write-threshold\": 5, \"amount-exceeded\": 1}", "#18,#18,",
           DOMAIN_RUNNING },
         { "GUEST_CRASHLOADED", "{}", "8/1,", DOMAIN_RUNNING },
         { "GUEST_PANICKED", "{}", "8/0,", DOMAIN_CRASHED },
