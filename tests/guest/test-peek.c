@@ -281,18 +281,6 @@ static int tell_emulator(const char *socket_path, const char *commands)
         return fd;
 }
 
-static void run(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static void run(const char *format, ...)
-{
-        g_autofree char *command = NULL;
-        va_list args;
-
-        va_start(args, format);
-        command = g_strdup_vprintf(format, args);
-        va_end(args);
-        ck_assert_msg(system(command) == 0, "%s", command);
-}
-
 static char *with_monitor(const char *name, const char *devices, const char *socket_path)
 {
         return g_strdup_printf("<domain type='%s' xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
@@ -310,9 +298,9 @@ START_TEST(test_threshold_below)
         g_autofree char *disk = disk_xml(top, "qcow2", "vda"), *path = NULL;
         int fd;
 
-        run("qemu-img create -q -f qcow2 '%s' 16M", base);
-        run("qemu-img create -q -f qcow2 -b '%s' -F qcow2 '%s'", base, top);
-        run("qemu-io -c 'write 0 4M' '%s' >/dev/null", top);
+        harness_run("qemu-img create -q -f qcow2 '%s' 16M", base);
+        harness_run("qemu-img create -q -f qcow2 -b '%s' -F qcow2 '%s'", base, top);
+        harness_run("qemu-io -c 'write 0 4M' '%s' >/dev/null", top);
         path = guest_start(client, with_monitor("below", disk, second));
         client_do(client, path, DOMAIN_INTERFACE, "SetBlockThreshold", "stu", "vda[2]", MIB, 0);
         fd = tell_emulator(second, "{'execute': 'block-commit', 'arguments': {'device': 'libvirt-1-format', "

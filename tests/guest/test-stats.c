@@ -38,18 +38,6 @@ static void tear_down(void)
 
 /* ---- a guest that works ---- */
 
-static void run(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static void run(const char *format, ...)
-{
-        g_autofree char *command = NULL;
-        va_list args;
-
-        va_start(args, format);
-        command = g_strdup_vprintf(format, args);
-        va_end(args);
-        ck_assert_msg(system(command) == 0, "%s", command);
-}
-
 static bool has_taps(void)
 {
         return geteuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0;
@@ -84,11 +72,11 @@ static char *start_busy(void)
         g_autofree char *top = harness_path(harness, "top"), *raw = harness_path(harness, "raw");
         char *path;
 
-        run("qemu-img create -q -f qcow2 '%s' 64M", base);
-        run("qemu-img create -q -f qcow2 -b '%s' -F qcow2 '%s'", base, top);
-        run("truncate -s 10M '%s'", raw);
+        harness_run("qemu-img create -q -f qcow2 '%s' 64M", base);
+        harness_run("qemu-img create -q -f qcow2 -b '%s' -F qcow2 '%s'", base, top);
+        harness_run("truncate -s 10M '%s'", raw);
         if (has_taps())
-                run("ip link add br-stats type bridge && ip link set br-stats up");
+                harness_run("ip link add br-stats type bridge && ip link set br-stats up");
         path = guest_start(client, busy_xml(console, top, raw));
         guest_wait_console(console, "virtbus-guest: ready");
         return path;
@@ -99,7 +87,7 @@ static void end_busy(const char *path)
         guest_do_flags(client, path, "Destroy", 0);
         guest_do_flags(client, path, "Undefine", 0);
         if (has_taps())
-                run("ip link del br-stats");
+                harness_run("ip link del br-stats");
 }
 
 struct growth {
@@ -403,7 +391,7 @@ START_TEST(test_what_guests_are_asked)
         g_autofree char *top = harness_path(harness, "top"), *upper = NULL, *layered = NULL;
         unsigned before[G_N_ELEMENTS(once)], blocks, counters;
 
-        run("truncate -s 1M '%s'", image);
+        harness_run("truncate -s 1M '%s'", image);
         disk = g_strdup_printf("<disk type='file'><driver name='qemu' type='raw'/><source file='%s'/>"
                                "<target dev='vda' bus='virtio'/></disk>",
                                image);
@@ -433,7 +421,7 @@ START_TEST(test_what_guests_are_asked)
         ck_assert_uint_gt(count_asked("full", "query-named-block-nodes"), 0);
         ck_assert_uint_eq(count_asked("full", "flat"), 0);
         /* An image below another is to be told of once. */
-        run("qemu-img create -q -f qcow2 -b '%s' -F raw '%s'", image, top);
+        harness_run("qemu-img create -q -f qcow2 -b '%s' -F raw '%s'", image, top);
         upper = g_strdup_printf("<disk type='file'><driver name='qemu' type='qcow2'/><source file='%s'/>"
                                 "<target dev='vda' bus='virtio'/></disk>",
                                 top);
@@ -454,7 +442,7 @@ static char *start_with_disk(const char *name, const char *suffix)
                                                 "file='%s'/><target dev='vda' bus='virtio'/></disk>",
                                                 image);
 
-        run("truncate -s 1M '%s'", image);
+        harness_run("truncate -s 1M '%s'", image);
         return guest_start(client, guest_bare_xml(whole, disk));
 }
 

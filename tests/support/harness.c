@@ -570,6 +570,17 @@ void harness_set_child_setup(struct harness *harness, void (*setup)(void))
         harness->child_setup = setup;
 }
 
+void harness_run(const char *format, ...)
+{
+        g_autofree char *command = NULL;
+        va_list args;
+
+        va_start(args, format);
+        command = g_strdup_vprintf(format, args);
+        va_end(args);
+        ck_assert_msg(system(command) == 0, "%s", command);
+}
+
 void harness_skip(const char *why)
 {
         const char *name = tcase_name();

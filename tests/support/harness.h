@@ -29,6 +29,8 @@ int harness_main(Suite *suite);
 
 /* Prints the line by which a case is counted as skipped; the test returns after it. */
 void harness_skip(const char *why);
+/* A command of the shell, which has to succeed. */
+G_GNUC_PRINTF(1, 2) void harness_run(const char *format, ...);
 
 /* A bus without an agent. */
 struct harness *harness_new_bus(void);
