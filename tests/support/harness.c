@@ -66,26 +66,41 @@ static bool read_process(pid_t pid, struct process *process)
         return tail && sscanf(tail + 1, " %c %d", &process->state, &process->parent) == 2;
 }
 
-/* All processes below `ancestor`, zombies not counted, as an array of pid_t. */
-static GArray *list_descendants(pid_t ancestor)
+static GArray *list_processes(void)
 {
-        GArray *family = g_array_new(FALSE, FALSE, sizeof(pid_t));
-        g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(struct process));
+        GArray *all = g_array_new(FALSE, FALSE, sizeof(struct process));
         g_autoptr(GDir) dir = g_dir_open("/proc", 0, NULL);
         const char *name;
 
         while ((name = g_dir_read_name(dir))) {
                 struct process process;
 
-                if (g_ascii_isdigit(*name) && read_process(atoi(name), &process) && process.state != 'Z')
+                if (g_ascii_isdigit(*name) && read_process(atoi(name), &process))
                         g_array_append_val(all, process);
         }
-        g_array_append_val(family, ancestor);
-        for (unsigned i = 0; i < family->len; i++)
-                for (unsigned j = 0; j < all->len; j++)
-                        if (g_array_index(all, struct process, j).parent == g_array_index(family, pid_t, i))
-                                g_array_append_val(family, g_array_index(all, struct process, j).pid);
-        g_array_remove_index(family, 0);
+        return all;
+}
+
+/*
+ * All processes below `ancestor` as an array of pid_t, zombies not counted; but what is below one is: the
+ * children of a process whose first thread has ended are its own until its last has.
+ */
+static GArray *list_descendants(pid_t ancestor)
+{
+        GArray *family = g_array_new(FALSE, FALSE, sizeof(pid_t));
+        g_autoptr(GArray) all = list_processes(), parents = g_array_new(FALSE, FALSE, sizeof(pid_t));
+
+        g_array_append_val(parents, ancestor);
+        for (unsigned i = 0; i < parents->len; i++)
+                for (unsigned j = 0; j < all->len; j++) {
+                        const struct process *process = &g_array_index(all, struct process, j);
+
+                        if (process->parent != g_array_index(parents, pid_t, i))
+                                continue;
+                        g_array_append_val(parents, process->pid);
+                        if (process->state != 'Z')
+                                g_array_append_val(family, process->pid);
+                }
         return family;
 }
 
