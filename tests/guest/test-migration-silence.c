@@ -8,45 +8,55 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "tests/support/disk-scene.h"
 #include "tests/support/proxy.h"
 
-/* Where its disk goes by on its way: to the emulator, which listens at another address. */
-#define BY_HERE  "127.0.0.1:50221"
-#define LISTEN   "127.0.0.2"
-#define TO_THERE "tcp:" LISTEN ":50221"
+/* Where its disk and its memory go by on their way: to the emulator, which listens at another address. */
+#define DISK   "50221"
+#define MEMORY "50222"
+#define HERE   "127.0.0.1"
+#define LISTEN "127.0.0.2"
 
 enum { LOOKS = 1 }; /* connections before the emulator's */
 
 struct silence {
         struct scene scene;
-        struct proxy *proxy;
+        struct proxy *proxy;  /* of its disk */
+        struct proxy *memory; /* and of its memory */
         struct client_answer answer;
 };
+
+static void make_proxies(struct silence *silence)
+{
+        silence->proxy = proxy_new("tcp:" HERE ":" DISK, "tcp:" LISTEN ":" DISK);
+        silence->memory = proxy_new("tcp:" HERE ":" MEMORY, "tcp:" LISTEN ":" MEMORY);
+}
 
 static void silence_init(struct silence *silence)
 {
         scene_init(&silence->scene, "raw", NULL);
-        silence->proxy = proxy_new("tcp:" BY_HERE, TO_THERE);
+        make_proxies(silence);
         silence->answer = (struct client_answer){ 0 };
 }
 
 static void silence_clear(struct silence *silence)
 {
         proxy_free(silence->proxy);
+        proxy_free(silence->memory);
         scene_clear(&silence->scene);
 }
 
-static void send_by_proxy(struct silence *silence, unsigned speed, unsigned flags)
+static void send_by_proxy(struct silence *silence, unsigned flags)
 {
         const struct scene *scene = &silence->scene;
 
         silence->answer = (struct client_answer){ 0 };
         client_send(here.client, &silence->answer, scene->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
-                    there.uri, 5, "destination_xml", "s", scene->xml, "bandwidth", "t", (uint64_t)speed,
-                    "disks_uri", "s", "tcp:" BY_HERE, "migrate_uri", "s", "tcp:" LISTEN ":50222",
+                    there.uri, 5, "destination_xml", "s", scene->xml, "bandwidth", "t", (uint64_t)100,
+                    "disks_uri", "s", "tcp:" HERE ":" DISK, "migrate_uri", "s", "tcp:" HERE ":" MEMORY,
                     "listen_address", "s", LISTEN, NON_SHARED_DISK | flags);
 }
 
@@ -70,12 +80,12 @@ START_TEST(test_silent_at_first)
 
         silence_init(&silence);
         proxy_stall(silence.proxy, 0, 0);
-        send_by_proxy(&silence, 100, LIVE);
+        send_by_proxy(&silence, LIVE);
         scene_expect_failure(&silence.answer, "'qemu-img'");
         scene_expect_stayed(&silence.scene);
         proxy_cut(silence.proxy);
         proxy_stall(silence.proxy, 2 * LOOKS, 0);
-        send_by_proxy(&silence, 100, LIVE);
+        send_by_proxy(&silence, LIVE);
         scene_expect_failure(&silence.answer, "disk 'vda'");
         ck_assert(proxy_is_stalled(silence.proxy));
         scene_expect_stayed(&silence.scene);
@@ -90,7 +100,7 @@ START_TEST(test_silent_in_the_middle)
 
         silence_init(&silence);
         proxy_stall(silence.proxy, LOOKS, 8 * MIB);
-        send_by_proxy(&silence, 100, LIVE);
+        send_by_proxy(&silence, LIVE);
         wait_for_silence(&silence);
         sides_expect_counting(silence.scene.console);
         guest_do(here.client, silence.scene.path, "AbortJob");
@@ -106,10 +116,17 @@ END_TEST
 static bool is_moving(void *data)
 {
         struct silence *silence = data;
-        uint64_t numbers[JOB_NUMBERS];
 
-        sides_read_job(silence->scene.path, numbers);
-        return numbers[JOB_MEMORY_PROCESSED] > 0 || silence->answer.done;
+        return proxy_is_stalled(silence->memory) || silence->answer.done;
+}
+
+/* All of its disk is there and some of its memory, and no more of that goes over until it is let go on. */
+static void send_some(struct silence *silence, unsigned flags)
+{
+        proxy_stall(silence->memory, 0, MIB);
+        send_by_proxy(silence, flags);
+        harness_wait_until(is_moving, silence, "some of its memory has gone over");
+        ck_assert_msg(!silence->answer.done, "%s", silence->answer.error);
 }
 
 static void pause_and_go_on(const char *path)
@@ -118,7 +135,7 @@ static void pause_and_go_on(const char *path)
         guest_do(here.client, path, "Resume");
 }
 
-/* All of its disk is there, and some of its memory: it stops, and cannot go. No other guest notices. */
+/* It stops for the last of its disk, and cannot go. No other guest notices. */
 static void check_silence_at_the_end(unsigned flags)
 {
         g_autofree char *other = NULL;
@@ -126,9 +143,9 @@ static void check_silence_at_the_end(unsigned flags)
 
         silence_init(&silence);
         other = guest_start(here.client, guest_bare_xml("other", NULL));
-        send_by_proxy(&silence, 8, flags);
-        harness_wait_until(is_moving, &silence, "some of its memory has gone over");
+        send_some(&silence, flags);
         proxy_stall(silence.proxy, LOOKS, 0);
+        proxy_go_on(silence.memory);
         wait_for_silence(&silence);
         pause_and_go_on(other);
         ck_assert(!silence.answer.done);
@@ -164,21 +181,21 @@ static bool postcopy_init(struct silence *silence)
                 return false;
         scene->console = g_steal_pointer(&console);
         scene_init_with(scene, scene_replace(xml, "action=count", "action=record"), "raw", NULL);
-        silence->proxy = proxy_new("tcp:" BY_HERE, TO_THERE);
+        make_proxies(silence);
         return true;
 }
 
+/* While its memory is held: it cannot all go over before. */
 static void start_postcopy(struct silence *silence)
 {
-        harness_wait_until(is_moving, silence, "some of its memory has gone over");
-        ck_assert_msg(!silence->answer.done, "%s", silence->answer.error);
         client_do(here.client, silence->scene.path, DOMAIN_INTERFACE, "MigrateStartPostCopy", "u", 0);
+        proxy_go_on(silence->memory);
 }
 
 /* Whoever has the disk has it alone: the guest, once it runs. */
 static void expect_no_server(void)
 {
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(50221) };
+        struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(DISK)) };
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
         ck_assert_int_eq(inet_pton(AF_INET, LISTEN, &address.sin_addr), 1);
@@ -194,7 +211,7 @@ START_TEST(test_before_its_memory)
 
         if (!postcopy_init(&silence))
                 return;
-        send_by_proxy(&silence, 8, LIVE | POSTCOPY);
+        send_some(&silence, LIVE | POSTCOPY);
         start_postcopy(&silence);
         client_wait_event(there.client, silence.scene.path, EVENT_RESUMED, RESUMED_POSTCOPY);
         expect_no_server();
@@ -214,8 +231,7 @@ START_TEST(test_silent_before_postcopy)
 
         if (!postcopy_init(&silence))
                 return;
-        send_by_proxy(&silence, 8, LIVE | POSTCOPY);
-        harness_wait_until(is_moving, &silence, "some of its memory has gone over");
+        send_some(&silence, LIVE | POSTCOPY);
         proxy_stall(silence.proxy, LOOKS, 0);
         start_postcopy(&silence);
         scene_expect_failure(&silence.answer, "are not taken by the other host any more");
@@ -231,8 +247,7 @@ START_TEST(test_the_agent_dies_before_postcopy)
 
         if (!postcopy_init(&silence))
                 return;
-        send_by_proxy(&silence, 8, LIVE | POSTCOPY);
-        harness_wait_until(is_moving, &silence, "some of its memory has gone over");
+        send_some(&silence, LIVE | POSTCOPY);
         proxy_stall(silence.proxy, LOOKS, 0);
         start_postcopy(&silence);
         wait_for_silence(&silence);

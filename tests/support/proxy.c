@@ -315,3 +315,12 @@ bool proxy_is_stalled(struct proxy *proxy)
         g_mutex_unlock(&proxy->mutex);
         return stalled;
 }
+
+void proxy_go_on(struct proxy *proxy)
+{
+        g_mutex_lock(&proxy->mutex);
+        proxy->stalled = false;
+        proxy->stall_from = G_MAXUINT;
+        g_cond_broadcast(&proxy->changed);
+        g_mutex_unlock(&proxy->mutex);
+}

@@ -27,10 +27,13 @@ bool proxy_is_held(struct proxy *proxy);
 void proxy_release(struct proxy *proxy);
 /*
  * Of the connections but for the first so many: when they have carried that many bytes to the bus, nothing is
- * taken from them any more, and nothing given; they stay open. Until proxy_cut() or proxy_free().
+ * taken from them any more, and nothing given; they stay open. Until proxy_go_on(), proxy_cut() or
+ * proxy_free().
  */
 void proxy_stall(struct proxy *proxy, unsigned after_connections, size_t after_bytes);
 /* Do they, by now? */
 bool proxy_is_stalled(struct proxy *proxy);
+/* Nothing is stalled any more, nor will it be. */
+void proxy_go_on(struct proxy *proxy);
 /* The connections that there are end; new ones are fine. */
 void proxy_cut(struct proxy *proxy);
