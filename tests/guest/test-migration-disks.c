@@ -100,7 +100,7 @@ START_TEST(test_in_postcopy)
         }
         scene_init_with(&scene, scene_replace(xml, "action=count", "action=record"), "raw", NULL);
         client_send(here.client, &answer, scene.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", there.uri,
-                    2, "destination_xml", "s", scene.xml, "bandwidth", "t", (uint64_t)8,
+                    2, "destination_xml", "s", scene.xml, "bandwidth", "t", (uint64_t)2,
                     LIVE | POSTCOPY | NON_SHARED_DISK);
         harness_wait_until(is_moving, scene.path, "some of its memory has gone over");
         client_do(here.client, scene.path, DOMAIN_INTERFACE, "MigrateStartPostCopy", "u", 0);
