@@ -216,6 +216,19 @@ void native_find_board(struct native_parse *parse, char *const *argv)
         }
 }
 
+/* What documents can say of an accelerator is taken out of parts. */
+static void read_accel_features(struct native_parse *parse, GPtrArray *parts)
+{
+        const char *key = parse->kvm ? "dirty-ring-size" : "tb-size";
+        uint64_t *size = parse->kvm ? &parse->dirty_ring : &parse->tb_cache_mib;
+        g_autofree char *text = native_take(parts, key);
+
+        if (!text || native_parse_number(text, UINT32_MAX, size))
+                return;
+        g_ptr_array_add(parts, g_strdup(key));
+        g_ptr_array_add(parts, g_steal_pointer(&text));
+}
+
 /*
  * Of several QEMU takes the first one that works, so what the document says, which stands before what is
  * kept, has to be that one. What else is said of it stays, but for what a machine says as well.
@@ -227,6 +240,8 @@ static bool read_accel(struct native_parse *parse, const char *value)
 
         if (!name || (parse->has_accel ? !is_accel(name) : !set_accel(parse, name)))
                 return false;
+        if (!parse->has_accel)
+                read_accel_features(parse, parts);
         parse->has_accel = true;
         irqchip = native_take(parts, "kernel-irqchip");
         if (!irqchip || parts->len > 0)

@@ -142,6 +142,22 @@ static bool read_program(struct native_parse *parse, const char *program, const 
         return true;
 }
 
+static void write_features(GString *text, const struct native_parse *parse)
+{
+        bool is_pc = strcmp(parse->arch, "x86_64") == 0 || strcmp(parse->arch, "i686") == 0;
+        g_autoptr(GString) features = g_string_new(is_pc && !parse->no_acpi ? "<acpi/><apic/>" : "");
+
+        g_string_append(features, parse->hyperv ? parse->hyperv : "");
+        if (parse->kvm && parse->dirty_ring > 0)
+                native_add(features, "<kvm><dirty-ring state='on' size='%" G_GUINT64_FORMAT "'/></kvm>",
+                           parse->dirty_ring);
+        if (!parse->kvm && parse->tb_cache_mib > 0)
+                native_add(features, "<tcg><tb-cache unit='MiB'>%" G_GUINT64_FORMAT "</tb-cache></tcg>",
+                           parse->tb_cache_mib);
+        if (features->len > 0)
+                g_string_append_printf(text, "<features>%s</features>", features->str);
+}
+
 static char *write_document(const struct native_parse *parse)
 {
         GString *text = g_string_new(NULL);
@@ -158,11 +174,7 @@ static char *write_document(const struct native_parse *parse)
         if (parse->machine)
                 native_add(text, " machine='%s'", parse->machine);
         g_string_append_printf(text, ">hvm</type>%s</os>", parse->os->str);
-        if (!parse->no_acpi && (strcmp(parse->arch, "x86_64") == 0 || strcmp(parse->arch, "i686") == 0))
-                g_string_append_printf(text, "<features><acpi/><apic/>%s</features>",
-                                       parse->hyperv ? parse->hyperv : "");
-        else if (parse->hyperv)
-                g_string_append_printf(text, "<features>%s</features>", parse->hyperv);
+        write_features(text, parse);
         if (parse->cpu)
                 g_string_append_printf(text, "%s%s</cpu>", parse->cpu,
                                        parse->topology ? parse->topology : "");

@@ -16,9 +16,11 @@ struct native_parse {
         GHashTable *taken;                             /* owned; ids of those that a card has, owned */
         GHashTable *drives; /* owned; "vd" ... -> a bit for each letter that has one */
         uint64_t memory_kib, vcpus, max_vcpus;
-        unsigned flashes;  /* how many firmware images there have been */
-        bool has_net_pair; /* the one card of -net is in devices, with its one back end */
-        bool has_accel;    /* an -accel has been taken: those that follow are for when it does not work */
+        uint64_t dirty_ring;   /* of KVM; 0: not said */
+        uint64_t tb_cache_mib; /* of what emulates; 0: not said */
+        unsigned flashes;      /* how many firmware images there have been */
+        bool has_net_pair;     /* the one card of -net is in devices, with its one back end */
+        bool has_accel;        /* an -accel has been taken: those that follow are for when it does not work */
         bool kvm, no_acpi, no_reboot, no_graphic, has_serial;
 };
 

@@ -98,7 +98,13 @@ START_TEST(accelerators)
         expect(QEMU "-accel tcg -accel kvm", "<domain type='qemu'");
         expect("qemu-kvm -accel tcg", "<domain type='qemu'");
         expect(QEMU "-accel kvm,dirty-ring-size=4096", "<domain type='kvm'");
-        expect(QEMU "-accel kvm,dirty-ring-size=4096", "<qemu:arg value='kvm,dirty-ring-size=4096'/>");
+        expect(QEMU "-accel kvm,dirty-ring-size=4096",
+               "<kvm><dirty-ring state='on' size='4096'/></kvm></features>");
+        expect_not(QEMU "-accel kvm,dirty-ring-size=4096", "qemu:arg");
+        expect(QEMU "-accel tcg,tb-size=256",
+               "<features><acpi/><apic/><tcg><tb-cache unit='MiB'>256</tb-cache></tcg></features>");
+        expect_not(QEMU "-accel tcg,dirty-ring-size=4096", "dirty-ring state");
+        expect_not(QEMU "-accel kvm,dirty-ring-size=4096 -machine accel=tcg", "dirty-ring");
         expect(QEMU "-accel accel=kvm -accel tcg,thread=multi", "<domain type='kvm'");
         expect(QEMU "-accel kvm,kernel-irqchip=split",
                "<qemu:arg value='-machine'/><qemu:arg value='kernel-irqchip=split'/>");
