@@ -374,7 +374,7 @@ bool plug_update_disk(struct guest *guest, unsigned index, const struct domain_u
         if (!plug_require_settled(guest, error))
                 return false;
         disk = &get_def(guest)->devices.disks[index];
-        if (disk->source.index && (update->limits || plug_changes_limits(guest, disk, *live)))
+        if (update->limits || plug_changes_limits(guest, disk, *live))
                 return plug_update_limits(guest, index, update->limits, live, error);
         if (plug_differs_by(get_def(guest), *live, leave_out_policies, disk->info.alias))
                 return update_policies(guest, index, live, error);

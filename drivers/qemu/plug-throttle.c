@@ -142,7 +142,8 @@ static bool has_group(const struct device_list *list, const char *id)
         return false;
 }
 
-/* The numbers of a group that is there, by whichever disk is behind it; NULL: none is. */
+/* The numbers of a group that is there, by whichever disk is behind it; NULL: none is. A drive without a
+ * medium is behind nothing. */
 static const struct domain_iotune *find_numbers(const struct guest *guest, const char *id)
 {
         const struct domain_devices *devices = &get_def(guest)->devices;
@@ -150,6 +151,8 @@ static const struct domain_iotune *find_numbers(const struct guest *guest, const
         for (unsigned i = 0; i < devices->n_disks; i++) {
                 const struct domain_disk *disk = &devices->disks[i];
 
+                if (!device_disk_has_source(disk))
+                        continue;
                 for (const struct domain_iotune *tune = disk->iotune; tune; tune = tune->next) {
                         g_autofree char *other = device_throttle_id(disk, tune);
 
@@ -602,7 +605,8 @@ bool plug_restore_limits(struct guest *guest, const struct qemu_caps *caps, cons
                            disk->target, guest->who);
                 restore_groups(&limits, objects);
                 restore_filters(&limits, disk, nodes);
-                restore_drive(&limits);
+                if (device_disk_has_source(disk))
+                        restore_drive(&limits);
                 remove_filters(&limits, disk, nodes);
                 remove_groups(&limits, objects);
         }

@@ -359,6 +359,35 @@ START_TEST(test_come_and_go)
 }
 END_TEST
 
+/* What it is told goes for the next medium; in a group that others are in, for those at once. */
+START_TEST(test_empty_drive)
+{
+        g_autofree char *one = disk_xml("disk", file, "sda", GROUP(TOTAL(9000), "shared"));
+        g_autofree char *empty = disk_xml("cdrom", NULL, "sdc", GROUP(TOTAL(9000), "shared"));
+        g_autofree char *full = disk_xml("cdrom", medium, "sdc", GROUP(TOTAL(5000), "shared"));
+        g_autofree char *drive = disk_xml("cdrom", NULL, "sdc", "");
+
+        start_with("empty", g_strconcat(one, drive, NULL), "");
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "sdc", 1, "read_iops_sec", "t",
+                  (uint64_t)30, LIVE | CONFIG);
+        client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "sdc", 1, "read_iops_sec", "t",
+                  (uint64_t)40, LIVE);
+        GROUPS("shared");
+        expect_document(0, READ(40), true);
+        expect_document(2, READ(30), true);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", empty, LIVE);
+        GROUPS("shared");
+        expect_document(0, READ(40), false);
+        set_limit("sdc", "shared", "total_bytes_sec", 5000);
+        expect_limit("shared", "bps-total", 5000);
+        expect_document(0, TOTAL(9000), false);
+        expect_document(2, TOTAL(9000), false);
+        client_do(client, path, DOMAIN_INTERFACE, "UpdateDevice", "su", full, LIVE);
+        expect_filters("sata0-0-2", 1);
+        expect_limit("shared", "bps-total", 5000);
+}
+END_TEST
+
 /* ---- QEMU refuses ---- */
 
 /* A change of one disk, in so many commands before what there was is taken down. */
@@ -711,6 +740,27 @@ START_TEST(test_limits_of_a_killed_agent)
 }
 END_TEST
 
+/* Drives without a medium keep to nothing, and one of them was to change what others keep to. */
+START_TEST(test_empty_drives_of_a_killed_agent)
+{
+        g_autofree char *one = disk_xml("disk", file, "sda", GROUP(TOTAL(9000), "shared"));
+        g_autofree char *other = disk_xml("cdrom", NULL, "sdb", GROUP(TOTAL(9000), "shared"));
+        g_autofree char *alone = disk_xml("cdrom", NULL, "sdc", TUNE(TOTAL(9000)));
+        g_autofree char *arguments = g_strdup_printf("<qemu:arg value='-D'/><qemu:arg value='%s'/>", script);
+        g_autofree char *before = NULL;
+
+        start_with("fault-plug-limits",
+                   g_strdup_printf("<emulator>%s</emulator>%s%s%s", g_getenv("VIRTBUS_FAKE_QEMU"), one, other,
+                                   alone),
+                   arguments);
+        before = describe_all();
+        kill_agent_at(0, "sdb", 4000);
+        start_next_agent("pass");
+        harness_wait_until(is_as, before, "all is as it was");
+        GROUPS("shared");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("limits");
@@ -721,6 +771,7 @@ int main(void)
         tcase_add_test(tcase, test_called_as_a_disk);
         tcase_add_test(tcase, test_moved);
         tcase_add_test(tcase, test_come_and_go);
+        tcase_add_test(tcase, test_empty_drive);
         suite_add_tcase(suite, tcase);
         tcase_add_checked_fixture(refused, set_up, tear_down);
         tcase_set_timeout(refused, 300);
@@ -730,6 +781,7 @@ int main(void)
         tcase_add_test(refused, test_threads);
         tcase_add_test(refused, test_threads_of_a_killed_agent);
         tcase_add_test(refused, test_limits_of_a_killed_agent);
+        tcase_add_test(refused, test_empty_drives_of_a_killed_agent);
         suite_add_tcase(suite, refused);
         return harness_main(suite);
 }
