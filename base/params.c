@@ -312,7 +312,8 @@ bool params_accept(struct params *params, const struct param_table *table, const
         if (!rule) {
                 g_autofree char *quoted = error_quote(param->name);
 
-                return refuse(table, error, "parameter '%s' is not supported", quoted);
+                return error_set(error, table->from, ERROR_ARGUMENT_UNSUPPORTED,
+                                 "parameter '%s' is not supported in function %s", quoted, table->function);
         }
         if (param->type != rule->type)
                 return refuse(table, error, "parameter '%s' is of type %s, expected %s", rule->name,

@@ -119,9 +119,10 @@ void params_drop(struct params *params, const struct param_table *table, unsigne
 /* ---- what a caller hands in ---- */
 
 /*
- * Adds a copy of param, or fails with an error that names it: ERROR_INVALID_ARG for one that the table does
- * not know or has of another type, that was there already, is read-only, or has a value out of its bounds;
- * and when it is one too many. param's name and text need not be anything but strings.
+ * Adds a copy of param, or fails with an error that names it: ERROR_ARGUMENT_UNSUPPORTED for one that the
+ * table does not know; ERROR_INVALID_ARG for one that it has of another type, that was there already, is
+ * read-only, has a value out of its bounds, or is one too many. param's name and text need not be anything
+ * but strings.
  */
 bool params_accept(struct params *params, const struct param_table *table, const struct param *param,
                    GError **error);

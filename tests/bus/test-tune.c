@@ -299,7 +299,7 @@ START_TEST(test_perf)
         DO("SetPerfEvents", "a{sv}u", 1, "cmt", "b", 0, CONFIG);
         expect_params("GetPerfEvents", CONFIG, "cmt=0" OTHERS);
         expect_xml(2, "perf", false);
-        FAILS("invalid argument: parameter 'cycles' is not supported in function SetPerfEvents",
+        FAILS("argument unsupported: parameter 'cycles' is not supported in function SetPerfEvents",
               "SetPerfEvents", "a{sv}u", 1, "cycles", "b", 1, 0);
         FAILS("invalid argument: parameter 'cmt' is of type int, expected boolean in function SetPerfEvents",
               "SetPerfEvents", "a{sv}u", 1, "cmt", "i", 1, 0);
@@ -331,7 +331,7 @@ END_TEST
 
 START_TEST(test_bad_parameters)
 {
-        FAILS("invalid argument: parameter 'nonsense' is not supported in function SetMemoryParameters",
+        FAILS("argument unsupported: parameter 'nonsense' is not supported in function SetMemoryParameters",
               "SetMemoryParameters", "a{sv}u", 1, "nonsense", "t", (uint64_t)1, 0);
         FAILS("invalid argument: parameter 'hard_limit' is of type int, expected ullong in function "
               "SetMemoryParameters",

@@ -180,7 +180,7 @@ START_TEST(the_table)
                   "invalid argument: parameter 'vcpu_quota' is of type double, expected llong in function "
                   "SetSchedulerParameters" },
                 { { "nonsense", PARAM_ULONG, { .t = 5 } },
-                  "invalid argument: parameter 'nonsense' is not supported in function "
+                  "argument unsupported: parameter 'nonsense' is not supported in function "
                   "SetSchedulerParameters" },
         };
 

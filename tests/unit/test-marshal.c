@@ -266,7 +266,7 @@ START_TEST(params_that_are_refused)
         open_good(&array);
         add_entry(&array, "u2", "u", 2);
         marshal_close(&writer, &array);
-        expect_refused("invalid argument: parameter 'u2' is not supported in function SetThings");
+        expect_refused("argument unsupported: parameter 'u2' is not supported in function SetThings");
         open_good(&array);
         add_entry(&array, "s", "ay", "x", (size_t)1);
         marshal_close(&writer, &array);

@@ -43,15 +43,20 @@ static void teardown(void)
 }
 
 /* message is without the phrase before it and the function behind it; NULL: the entry is accepted. */
-static void expect(struct param param, const char *message)
+static void expect_from(struct param param, const char *phrase, const char *message)
 {
-        g_autofree char *whole = g_strdup_printf("invalid argument: %s in function SetThings", message);
+        g_autofree char *whole = g_strdup_printf("%s: %s in function SetThings", phrase, message);
         unsigned before = params_get_count(params);
         g_autoptr(GError) error = NULL;
 
         ck_assert_int_eq(params_accept(params, &table, &param, &error), message == NULL);
         ck_assert_pstr_eq(error ? error->message : NULL, message ? whole : NULL);
         ck_assert_uint_eq(params_get_count(params), message ? before : before + 1);
+}
+
+static void expect(struct param param, const char *message)
+{
+        expect_from(param, "invalid argument", message);
 }
 
 #define INT(name, number)    ((struct param){ name, PARAM_INT, { .i = number } })
@@ -169,9 +174,9 @@ START_TEST(names_and_types_are_the_tables)
         const struct param huge = INT(longest, 1), odd = { "int", 99, { .i = 1 } };
         g_autoptr(GError) error = NULL;
 
-        expect(INT("size", 1), "parameter 'size' is not supported");
-        expect(INT("", 1), "parameter '' is not supported");
-        expect(INT("INT", 1), "parameter 'INT' is not supported");
+        expect_from(INT("size", 1), "argument unsupported", "parameter 'size' is not supported");
+        expect_from(INT("", 1), "argument unsupported", "parameter '' is not supported");
+        expect_from(INT("INT", 1), "argument unsupported", "parameter 'INT' is not supported");
         expect(UINT("int", 1), "parameter 'int' is of type uint, expected int");
         expect(LONG("int", 1), "parameter 'int' is of type llong, expected int");
         expect(INT("total", 1), "parameter 'total' is of type int, expected ullong");
