@@ -217,8 +217,10 @@ static void resync_migration(struct guest *guest, const json_t *info, const json
         }
         /* Where the guest is has to be found out first; it is not let go on before that. */
         if (guest->status->departure.cookie) {
-                if (is_before_postcopy(status, jobs))
+                if (is_before_postcopy(status, jobs)) {
                         qmp_forget(guest->qmp, qmp_send(guest->qmp, "migrate_cancel", NULL));
+                        guest_job_let_cancel(guest->qmp);
+                }
                 return;
         }
         migration_give_back(guest);
@@ -234,6 +236,7 @@ static void resync_migration(struct guest *guest, const json_t *info, const json
         log_notice("%s: the migration of an agent that is gone is cancelled", guest->who);
         guest->ends_migration = true;
         qmp_call(guest->qmp, "migrate_cancel", NULL, QMP_TIMEOUT_JOB_MS, heed_foreign_cancel, guest);
+        guest_job_let_cancel(guest->qmp);
 }
 
 void guest_jobs_resync(struct guest *guest, const json_t *jobs, const json_t *migration)

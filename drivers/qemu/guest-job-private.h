@@ -4,6 +4,8 @@
 /* Between guest-job.c and guest-job-foreign.c: states of a migration (MigrationStatus of QMP), and patience.
  */
 
+#include "drivers/qemu/qmp.h"
+
 #include <stdbool.h>
 #include <string.h>
 
@@ -20,3 +22,11 @@ static inline bool guest_job_is_postcopy(const char *status)
 {
         return g_str_has_prefix(status, "postcopy-");
 }
+
+/*
+ * Behind "migrate_cancel", of a migration that pauses before the switch. QEMU 7.2 looks whether it is
+ * cancelled, lets go of its lock, and only then waits to be told to go on: cancelled in between it waits for
+ * good, and lets no guest run. Told so in the state that it has by then it ends; told in vain it forgets
+ * that.
+ */
+void guest_job_let_cancel(struct qmp *qmp);

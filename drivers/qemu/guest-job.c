@@ -584,6 +584,12 @@ void guest_job_fail(struct guest_job *job, GError *error)
         guest_job_cancel(job);
 }
 
+void guest_job_let_cancel(struct qmp *qmp)
+{
+        qmp_forget(qmp, qmp_send(qmp, "migrate-continue", json_pack("{s:s}", "state", "cancelling")));
+        qmp_flush(qmp);
+}
+
 void guest_job_cancel(struct guest_job *job)
 {
         job->cancelled = true;
@@ -593,4 +599,6 @@ void guest_job_cancel(struct guest_job *job)
                 say(job, "job-cancel", json_pack("{s:s}", "id", job->id), heed_cancel);
         else
                 say(job, "migrate_cancel", NULL, heed_cancel);
+        if (job->call && job->before_switch)
+                guest_job_let_cancel(job->guest->qmp);
 }
