@@ -126,9 +126,8 @@ static bool is_same(const struct param *a, const struct param *b)
         case PARAM_LONG:
                 return a->value.x == b->value.x;
         case PARAM_ULONG:
+        case PARAM_DOUBLE: /* bit by bit: what is no number is as itself */
                 return a->value.t == b->value.t;
-        case PARAM_DOUBLE:
-                return memcmp(&a->value.d, &b->value.d, sizeof(a->value.d)) == 0;
         case PARAM_BOOL:
                 return a->value.b == b->value.b;
         case PARAM_STRING:
