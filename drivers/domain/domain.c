@@ -153,6 +153,7 @@ void domain_driver_done(struct domain_driver *driver)
 {
         domain_unfollow_usb(driver);
         domain_asking_done(driver);
+        domain_dump_crashes(driver);
         domain_power_free(driver->power);
         registry_free(driver->domains);
         g_hash_table_unref(driver->by_id);
@@ -216,6 +217,7 @@ void domain_driver_set_sources(struct domain_driver *driver, const struct domain
         domain_follow_usb(driver);
         domain_restore_takings(driver);
         domain_departures_resume(driver);
+        domain_dump_crashes(driver);
 }
 
 uint64_t domain_driver_get_version(struct domain_driver *driver, GError **error)

@@ -424,8 +424,9 @@ struct domain_driver {
         struct nwfilters *nwfilters; /* borrowed; what their packets pass; NULL: none. Likewise */
         struct networks *networks;   /* borrowed; what interfaces are plugged into; NULL: none. Likewise */
         struct node_devices *node_devices; /* borrowed; whose devices guests get; NULL: none. Likewise */
-        struct job_list *jobs;      /* borrowed; where long work is shown; NULL: there is none. Likewise */
-        bool usb_changed;           /* guests are about to look after their USB devices */
+        struct job_list *jobs; /* borrowed; where long work is shown; NULL: there is none. Likewise */
+        GSList *crashes;  /* owned, dump.c; guests that crashed and are to be dumped when there are jobs */
+        bool usb_changed; /* guests are about to look after their USB devices */
         struct registry *domains;   /* owned */
         struct domain_power *power; /* owned */
         domain_reporter report;     /* NULL: nobody is told */
@@ -461,9 +462,12 @@ void domain_stopped(struct domain *domain, int shutoff_reason, int event_detail)
 /*
  * Lane: a guest that has crashed, and is shown so, is to be dumped first: its memory goes into a file of
  * dump_dir, unless that has four of the domain's already; end_crash() of the driver is called behind that,
- * whether it went well or not, if the guest is still there, whatever its state is then.
+ * whether it went well or not, if the guest is still there, whatever its state is then. One that is found so
+ * before the driver's sources are there waits for them.
  */
 void domain_dump_crash(struct domain *domain);
+/* Loop: those that wait are dumped; without jobs they are forgotten. */
+void domain_dump_crashes(struct domain_driver *driver);
 
 /*
  * Lane: a running guest changed by itself (paused by an I/O error, panicked, resumed by the monitor's event

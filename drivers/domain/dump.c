@@ -270,18 +270,40 @@ struct crash {
         int id;                /* of the guest that crashed; another one is another guest */
 };
 
+static void crash_free(struct crash *crash)
+{
+        managed_unref(&crash->domain->base);
+        g_free(crash);
+}
+
 static void dump_crash(void *data)
 {
         struct crash *crash = data;
-        struct domain_save *save = (struct domain_save *)operation_new(&crash_kind, &crash->domain->base,
-                                                                       crash->domain->driver->jobs);
+        struct domain_driver *driver = crash->domain->driver;
+        struct domain_save *save;
 
+        if (!driver->jobs) {
+                driver->crashes = g_slist_append(driver->crashes, crash);
+                return;
+        }
+        save = (struct domain_save *)operation_new(&crash_kind, &crash->domain->base, driver->jobs);
         save->id = crash->id;
         save->is_dump = true;
         save->memory_only = true;
         operation_run(&save->base);
-        managed_unref(&crash->domain->base);
-        g_free(crash);
+        crash_free(crash);
+}
+
+void domain_dump_crashes(struct domain_driver *driver)
+{
+        g_autoptr(GSList) crashes = g_steal_pointer(&driver->crashes);
+
+        for (GSList *link = crashes; link; link = link->next) {
+                if (driver->jobs)
+                        dump_crash(link->data);
+                else
+                        crash_free(link->data);
+        }
 }
 
 void domain_dump_crash(struct domain *domain)

@@ -205,12 +205,12 @@ static bool is_writing(void *path)
         return type != 0;
 }
 
-/* Its successor does what it had begun, when QEMU is done with what that had asked for. */
-START_TEST(test_the_agent_is_killed)
+/* A guest with much memory has crashed, and its agent is killed while QEMU writes that. */
+static char *crash_and_kill_agent(void)
 {
         g_autofree char *small = make_xml("coredump-destroy");
         GString *xml = g_string_new(small);
-        g_autofree char *path = NULL;
+        char *path;
 
         g_string_replace(xml, "<memory unit='MiB'>64<", "<memory unit='MiB'>512<", 1);
         path = guest_define(client, g_string_free(xml, FALSE));
@@ -218,6 +218,44 @@ START_TEST(test_the_agent_is_killed)
         client_wait_event(client, path, EVENT_CRASHED, 0);
         harness_wait_until(is_writing, path, "QEMU writes");
         harness_end_agent(harness, SIGKILL);
+        return path;
+}
+
+/* Its successor does what it had begun, when QEMU is done with what that had asked for. */
+START_TEST(test_the_agent_is_killed)
+{
+        g_autofree char *path = crash_and_kill_agent();
+
+        harness_start_agent(harness);
+        harness_wait_until(has_ended, path, "the guest is destroyed");
+        ck_assert_uint_ge(check_dumps(), 1);
+}
+END_TEST
+
+/* The emulator has no file of that folder any more. */
+static bool has_written(void *emulator)
+{
+        g_autofree char *folder = g_strdup_printf("/proc/%d/fd", *(pid_t *)emulator);
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+                g_autofree char *link = g_build_filename(folder, name, NULL);
+                g_autofree char *file = g_file_read_link(link, NULL);
+
+                if (file && g_str_has_prefix(file, dumps))
+                        return false;
+        }
+        return dir != NULL;
+}
+
+/* The same, when QEMU is done before it comes. */
+START_TEST(test_found_crashed)
+{
+        g_autofree char *path = crash_and_kill_agent();
+        pid_t emulator = harness_find_guest(harness, "guest=linux");
+
+        harness_wait_until(has_written, &emulator, "all of its memory is written");
         harness_start_agent(harness);
         harness_wait_until(has_ended, path, "the guest is destroyed");
         ck_assert_uint_ge(check_dumps(), 1);
@@ -238,6 +276,7 @@ int main(void)
         tcase_add_test(tests, test_full_disk);
         tcase_add_test(tests, test_preserved_and_dumped);
         tcase_add_test(tests, test_the_agent_is_killed);
+        tcase_add_test(tests, test_found_crashed);
         suite_add_tcase(suite, tests);
         return harness_main(suite);
 }

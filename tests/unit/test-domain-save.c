@@ -217,6 +217,28 @@ START_TEST(resumed_before_its_dump)
 }
 END_TEST
 
+/* An agent that starts finds it so, and has nothing yet on which to show that it is dumped. */
+START_TEST(found_crashed)
+{
+        struct job_list *jobs = g_steal_pointer(&fake->base.jobs);
+        struct fake_outcome crashed = { 0 };
+
+        fake->base.dump_dir = g_build_filename(fake->directory, "dump", NULL);
+        managed_run(&web->base, MANAGED_IN_TURN, crash, fake_driver_done, &crashed);
+        fake_driver_expect(fake, &crashed, NULL);
+        for (unsigned i = 0; i < 2; i++) {
+                managed_run(&web->base, MANAGED_IN_TURN, nothing, fake_driver_done, &crashed);
+                fake_driver_expect(fake, &crashed, NULL);
+        }
+        ck_assert_str_eq(fake->calls->str, "save ");
+        fake->base.jobs = jobs;
+        domain_dump_crashes(&fake->base);
+        wait_for_step("end-crash ");
+        ck_assert_str_eq(fake->calls->str,
+                         "save save-open save-begin save-finish save-publish save-free end-crash ");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("domain-save");
@@ -233,6 +255,7 @@ int main(void)
         tcase_add_test(tests, destroyed_meanwhile);
         tcase_add_test(tests, crashed_meanwhile);
         tcase_add_test(tests, resumed_before_its_dump);
+        tcase_add_test(tests, found_crashed);
         suite_add_tcase(suite, tests);
         srunner_run_all(runner, CK_NORMAL);
         failed = srunner_ntests_failed(runner);
