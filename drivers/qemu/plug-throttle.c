@@ -476,7 +476,8 @@ static void restore_groups(struct limits *limits, const json_t *objects)
 
         for (unsigned i = 0; i < devices->n_disks; i++) {
                 const struct domain_disk *disk = &devices->disks[i];
-                const struct domain_iotune *tune = device_has_throttle(disk) ? disk->iotune : NULL;
+                const struct domain_iotune *tune =
+                        device_disk_has_source(disk) && device_has_throttle(disk) ? disk->iotune : NULL;
 
                 for (; tune; tune = tune->next) {
                         g_autofree char *id = device_throttle_id(disk, tune);
