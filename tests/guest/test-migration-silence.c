@@ -185,6 +185,13 @@ static void silence_init_logged(struct silence *silence)
         make_proxies(silence);
 }
 
+static bool is_gone_there(void *data)
+{
+        const struct silence *silence = data;
+
+        return !side_has(&there, silence->scene.path) && !g_file_test(silence->scene.to, G_FILE_TEST_EXISTS);
+}
+
 /*
  * QEMU 7.2 waits for good when it is told to cancel at the moment in which it begins to wait for the last of
  * the disks, which no test can make it do: it is told to go on each time, by an agent that finds it so as
@@ -202,6 +209,11 @@ START_TEST(test_cancelled_for_good)
         scene_expect_failure(&silence.answer, "was cancelled");
         ck_assert_uint_eq(guest_count_told(here.harness, "linux", cancelled), 1);
         sides_expect_counting(silence.scene.console);
+        /* What it was told in vain it has forgotten: the next one waits for its disk. */
+        harness_wait_until(is_gone_there, &silence, "nothing of it is there");
+        scene_migrate(&silence.scene, LIVE | NON_SHARED_DISK);
+        scene_expect_moved(&silence.scene, &here, &there);
+        scene_expect_end(&silence.scene, &there, silence.scene.to, "raw");
         silence_clear(&silence);
 }
 END_TEST
