@@ -139,6 +139,26 @@ static bool check_name(const struct domain_devices *devices, const struct domain
         return true;
 }
 
+static bool check_group(const struct domain_devices *devices, const struct domain_disk *disk,
+                        const struct domain_iotune *tune, GError **error)
+{
+        g_autofree char *id = device_throttle_id(disk, tune);
+
+        if (!is_id(id))
+                return device_unsupported(error, "characters of <group_name> of disk '%s'", disk->target);
+        return check_name(devices, disk, tune, error);
+}
+
+bool device_check_throttle(const struct domain_devices *devices, const struct domain_disk *disk,
+                           GError **error)
+{
+        for (const struct domain_iotune *tune = disk->iotune; tune; tune = tune->next) {
+                if (!check_group(devices, disk, tune, error))
+                        return false;
+        }
+        return true;
+}
+
 /* Disks that name a group share the limits of the first of them. */
 static bool add_group(struct device_list *list, const struct device_context *context,
                       const struct domain_disk *disk, const struct domain_iotune *tune, GError **error)
@@ -146,9 +166,7 @@ static bool add_group(struct device_list *list, const struct device_context *con
         g_autofree char *id = device_throttle_id(disk, tune);
         json_t *object;
 
-        if (!is_id(id))
-                return device_unsupported(error, "characters of <group_name> of disk '%s'", disk->target);
-        if (!check_name(&context->def->devices, disk, tune, error))
+        if (!check_group(&context->def->devices, disk, tune, error))
                 return false;
         if (tune->group_name && has_other(context, disk, is_in_group, tune->group_name))
                 return true;

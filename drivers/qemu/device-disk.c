@@ -172,7 +172,7 @@ static bool add_nodes(struct device_list *list, const struct device_context *con
 
         node[0] = '\0';
         if (!device_disk_has_source(disk))
-                return true;
+                return device_check_throttle(&context->def->devices, disk, error);
         if (!resources || !resources->chain || resources->chain->len == 0)
                 return error_set(error, ERROR_FROM_QEMU, ERROR_INTERNAL_ERROR,
                                  "the images of disk '%s' were not looked at", disk->target);

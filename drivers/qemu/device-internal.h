@@ -146,6 +146,9 @@ void device_add_image(struct device_list *list, const struct device_context *con
 
 /* Has the disk a medium, as far as its document says? */
 bool device_disk_has_source(const struct domain_disk *disk);
+/* Can QEMU have groups of the names that the disk's limits have? For one without a medium, too. */
+bool device_check_throttle(const struct domain_devices *devices, const struct domain_disk *disk,
+                           GError **error);
 /* The filters with its limits above node, each above the one before, and the name of the last in node. */
 bool device_add_throttle(struct device_list *list, const struct device_context *context,
                          const struct domain_disk *disk, char *node, GError **error);

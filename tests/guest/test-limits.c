@@ -372,6 +372,9 @@ START_TEST(test_empty_drive)
                   (uint64_t)30, LIVE | CONFIG);
         client_do(client, path, DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "sdc", 1, "read_iops_sec", "t",
                   (uint64_t)40, LIVE);
+        client_fails(client, LIBVIRT_ERROR, "*characters of <group_name> of disk 'sdc'*", path,
+                     DOMAIN_INTERFACE, "SetBlockIOTune", "sa{sv}u", "sdc", 1, "group_name", "s", "../x",
+                     LIVE);
         GROUPS("shared");
         expect_document(0, READ(40), true);
         expect_document(2, READ(30), true);
