@@ -15,9 +15,11 @@
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
 #include "tests/support/mounts.h"
+#include "tests/support/script.h"
 
 enum {
         SHUTOFF_CRASHED = 3,
+        START_PAUSED = 1,
         MEMORY_ONLY = 16,
         DUMPS_MAX = 4,
         MEMORY = 64 * 1024 * 1024,
@@ -42,29 +44,39 @@ static void tear_down(void)
 }
 
 /* mov $0x505,%dx; mov $1,%al; out %al,(%dx); hlt; jmp to the hlt */
-static char *make_xml(const char *action)
+static char *make_disk_xml(void)
 {
         static const uint8_t code[] = { 0xba, 0x05, 0x05, 0xb0, 0x01, 0xee, 0xf4, 0xeb, 0xfd };
-        g_autofree char *disk = harness_path(harness, "disk"), *devices = NULL, *bare = NULL, *joined = NULL;
-        g_autofree char *element = g_strdup_printf("<on_crash>%s</on_crash><devices>", action);
-        g_auto(GStrv) parts = NULL;
-        GString *whole;
+        g_autofree char *disk = harness_path(harness, "disk");
         g_autofree uint8_t *disk_bytes = g_malloc0(DISK);
 
         memcpy(disk_bytes, code, sizeof(code));
         disk_bytes[510] = 0x55;
         disk_bytes[511] = 0xaa;
         ck_assert(g_file_set_contents(disk, (const char *)disk_bytes, DISK, NULL));
-        devices = g_strdup_printf("<disk type='file'><driver name='qemu' type='raw'/><source file='%s'/>"
-                                  "<target dev='vda' bus='virtio'/></disk><panic model='isa'/>",
-                                  disk);
-        bare = guest_bare_xml("linux", devices);
-        parts = g_strsplit(bare, "<devices>", 2);
-        joined = g_strjoinv(element, parts);
-        whole = g_string_new(joined);
+        return g_strdup_printf("<disk type='file'><driver name='qemu' type='raw'/><source file='%s'/>"
+                               "<target dev='vda' bus='virtio'/></disk><panic model='isa'/>",
+                               disk);
+}
+
+/* Takes xml. */
+static GString *set_action(char *xml, const char *action)
+{
+        g_autofree char *element = g_strdup_printf("<on_crash>%s</on_crash><devices>", action);
+        GString *whole = g_string_new(xml);
+
+        g_free(xml);
+        g_string_replace(whole, "<devices>", element, 1);
         /* A processor that is emulated is in real mode as quickly as in any other. */
         g_string_replace(whole, "<domain type='kvm'>", "<domain type='qemu'>", 1);
-        return g_string_free(whole, FALSE);
+        return whole;
+}
+
+static char *make_xml(const char *action)
+{
+        g_autofree char *disk = make_disk_xml();
+
+        return g_string_free(set_action(guest_bare_xml("linux", disk), action), FALSE);
 }
 
 /* How many there are; each is whole. */
@@ -79,7 +91,7 @@ static unsigned check_dumps(void)
                 g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, NULL);
 
                 /* Or on its way to be one. */
-                if (!g_str_has_prefix(name, "linux-"))
+                if (*name == '.')
                         continue;
                 ck_assert_msg(file && g_mapped_file_get_length(file) > MEMORY, "%s", name);
                 ck_assert_mem_eq(g_mapped_file_get_contents(file), "\177ELF", 4);
@@ -191,40 +203,36 @@ static bool has_ended(void *path)
         return guest_get_state(client, path, NULL) == STATE_SHUTOFF;
 }
 
-/* QEMU has been given a file. */
-static bool is_writing(void *path)
+/*
+ * A guest with much memory has crashed, and its agent is killed when it has told QEMU to write that. The
+ * emulator's pid goes to *emulator.
+ */
+static char *crash_and_kill_agent(pid_t *emulator)
 {
-        g_autoptr(sd_bus_message) reply = client_call(client, path, DOMAIN_INTERFACE, "GetJobInfo", NULL);
-        int type;
-        uint64_t numbers[11];
-
-        ck_assert_int_gt(sd_bus_message_enter_container(reply, 'r', "ittttttttttt"), 0);
-        ck_assert_int_gt(sd_bus_message_read(reply, "i", &type), 0);
-        for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++)
-                ck_assert_int_gt(sd_bus_message_read(reply, "t", &numbers[i]), 0);
-        return type != 0;
-}
-
-/* A guest with much memory has crashed, and its agent is killed while QEMU writes that. */
-static char *crash_and_kill_agent(void)
-{
-        g_autofree char *small = make_xml("coredump-destroy");
-        GString *xml = g_string_new(small);
+        g_autofree char *script = script_new(harness, "script"), *name = script_name_emulator("crash");
+        g_autofree char *disk = make_disk_xml();
+        GString *xml = set_action(script_make_xml(script, "crash", disk), "coredump-destroy");
         char *path;
 
         g_string_replace(xml, "<memory unit='MiB'>64<", "<memory unit='MiB'>512<", 1);
         path = guest_define(client, g_string_free(xml, FALSE));
-        guest_do_flags(client, path, "Create", 0);
+        guest_do_flags(client, path, "Create", START_PAUSED);
+        script_tell(script, "dump hold");
+        guest_do(client, path, "Resume");
         client_wait_event(client, path, EVENT_CRASHED, 0);
-        harness_wait_until(is_writing, path, "QEMU writes");
+        harness_wait_until(script_is_held, script, "QEMU is about to write");
+        *emulator = harness_find_guest(harness, name);
+        ck_assert(harness_has_open(*emulator, dumps));
         harness_end_agent(harness, SIGKILL);
+        script_tell(script, "pass");
         return path;
 }
 
 /* Its successor does what it had begun, when QEMU is done with what that had asked for. */
 START_TEST(test_the_agent_is_killed)
 {
-        g_autofree char *path = crash_and_kill_agent();
+        pid_t emulator;
+        g_autofree char *path = crash_and_kill_agent(&emulator);
 
         harness_start_agent(harness);
         harness_wait_until(has_ended, path, "the guest is destroyed");
@@ -232,28 +240,16 @@ START_TEST(test_the_agent_is_killed)
 }
 END_TEST
 
-/* The emulator has no file of that folder any more. */
 static bool has_written(void *emulator)
 {
-        g_autofree char *folder = g_strdup_printf("/proc/%d/fd", *(pid_t *)emulator);
-        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-        const char *name;
-
-        while (dir && (name = g_dir_read_name(dir))) {
-                g_autofree char *link = g_build_filename(folder, name, NULL);
-                g_autofree char *file = g_file_read_link(link, NULL);
-
-                if (file && g_str_has_prefix(file, dumps))
-                        return false;
-        }
-        return dir != NULL;
+        return !harness_has_open(*(pid_t *)emulator, dumps);
 }
 
 /* The same, when QEMU is done before it comes. */
 START_TEST(test_found_crashed)
 {
-        g_autofree char *path = crash_and_kill_agent();
-        pid_t emulator = harness_find_guest(harness, "guest=linux");
+        pid_t emulator;
+        g_autofree char *path = crash_and_kill_agent(&emulator);
 
         harness_wait_until(has_written, &emulator, "all of its memory is written");
         harness_start_agent(harness);

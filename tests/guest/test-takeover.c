@@ -14,6 +14,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/script.h"
 
 static struct harness *harness;
 static struct client *client;
@@ -161,22 +162,6 @@ END_TEST
 
 /* ---- one that is slow to say how it is ---- */
 
-/* What fake-qemu is to do ("plugging"). */
-static void tell_fake(const char *script, const char *word)
-{
-        int fd = open(script, O_WRONLY | O_TRUNC | O_CLOEXEC);
-
-        ck_assert_int_eq(write(fd, word, strlen(word)), (ssize_t)strlen(word));
-        close(fd);
-}
-
-static bool is_held(void *script)
-{
-        g_autofree char *word = NULL;
-
-        return g_file_get_contents(script, &word, NULL, NULL) && strcmp(word, "held") == 0;
-}
-
 static bool has_given_up(void *data)
 {
         g_autofree char *log = harness_read_log(harness);
@@ -189,36 +174,23 @@ static bool is_paused(void *path)
         return guest_get_state(client, path, NULL) == STATE_PAUSED;
 }
 
-static char *make_fake_xml(const char *script)
-{
-        g_autofree char *xml = guest_fault_xml("plug", "late");
-        g_auto(GStrv) parts = g_strsplit(xml, "</domain>", 2);
-
-        return g_strdup_printf("%s<commandline xmlns='http://libvirt.org/schemas/domain/qemu/1.0'>"
-                               "<arg value='-D'/><arg value='%s'/></commandline></domain>",
-                               parts[0], script);
-}
-
 /* It was paused while there was no agent, and says so when the next one does not wait any more. */
 START_TEST(test_a_guest_that_tells_its_state_late)
 {
-        g_autofree char *script = harness_path(harness, "script");
-        g_autofree char *path = NULL, *uuid = NULL, *below = NULL, *monitor = NULL;
+        g_autofree char *script = script_new(harness, "script");
+        g_autofree char *path = guest_start(client, script_make_xml(script, "late", ""));
+        g_autofree char *uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
+        g_autofree char *below = g_strdup_printf("run/qemu/%s/monitor.sock", uuid);
+        g_autofree char *monitor = harness_path(harness, below);
 
-        ck_assert(g_file_set_contents(script, "", 0, NULL));
-        ck_assert_int_eq(chmod(script, 0666), 0);
-        path = guest_start(client, make_fake_xml(script));
-        uuid = client_get_string(client, path, DOMAIN_INTERFACE, "UUID");
-        below = g_strdup_printf("run/qemu/%s/monitor.sock", uuid);
-        monitor = harness_path(harness, below);
         kill_agent();
         guest_tell_monitor(monitor, "{'execute': 'stop', 'id': 'stopped'}", "\"stopped\"", "return");
-        tell_fake(script, "ask hold");
+        script_tell(script, "ask hold");
         harness_start_agent(harness);
-        harness_wait_until(is_held, script, "the agent has asked");
+        harness_wait_until(script_is_held, script, "the agent has asked");
         harness_wait_until(has_given_up, NULL, "nobody waits any more");
         guest_expect_state(client, path, STATE_RUNNING, -1);
-        tell_fake(script, "pass");
+        script_tell(script, "pass");
         harness_wait_until(is_paused, path, "the late answer is heeded");
 }
 END_TEST

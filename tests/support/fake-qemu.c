@@ -195,8 +195,8 @@ static void pass_answer(struct fake *fake, const char *line, const char *id, con
  * the guest did not let go, or held with all that comes behind it ("held") until the file says "pass" or
  * "drop", or "again N", which is "pass" and then "N hold", or "alone": "pass", and when the next device has
  * gone the agent, which is gone as well, is not heard any more. "N stall" is "N refuse" and then "0 hold".
- * "ask hold" holds the next question for the guest's state, "run hold" the next "cont". A file that is empty
- * lets all pass.
+ * "ask hold" holds the next question for the guest's state, "run hold" the next "cont", "move hold" the next
+ * "migrate", "dump hold" the next "dump-guest-memory". A file that is empty lets all pass.
  */
 
 #define RESET_ID "\"fake\""
@@ -339,9 +339,11 @@ static bool judge_question(struct fake *fake, const char *command, const char *i
         const char *held;
 
         read_word(fake, word);
-        held = strcmp(word, "ask hold") == 0   ? "\"query-status\""
-               : strcmp(word, "run hold") == 0 ? "\"cont\""
-                                               : "";
+        held = strcmp(word, "ask hold") == 0    ? "\"query-status\""
+               : strcmp(word, "run hold") == 0  ? "\"cont\""
+               : strcmp(word, "move hold") == 0 ? "\"migrate\""
+               : strcmp(word, "dump hold") == 0 ? "\"dump-guest-memory\""
+                                                : "";
         return strcmp(command, held) != 0 || hold(fake, id);
 }
 

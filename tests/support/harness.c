@@ -141,6 +141,22 @@ pid_t harness_find_guest(struct harness *harness, const char *text)
         return 0;
 }
 
+bool harness_has_open(pid_t pid, const char *text)
+{
+        g_autofree char *folder = g_strdup_printf("/proc/%d/fd", pid);
+        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+        const char *name;
+
+        while (dir && (name = g_dir_read_name(dir))) {
+                g_autofree char *link = g_build_filename(folder, name, NULL);
+                g_autofree char *target = g_file_read_link(link, NULL);
+
+                if (target && strstr(target, text))
+                        return true;
+        }
+        return false;
+}
+
 unsigned harness_count_files(const char *dir)
 {
         GDir *entries = g_dir_open(dir, 0, NULL);

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/support/guest.h"
+
 char *script_new(const struct harness *harness, const char *name)
 {
         char *script = harness_path(harness, name);
@@ -30,4 +32,20 @@ bool script_is_held(void *script)
         g_autofree char *word = NULL;
 
         return g_file_get_contents(script, &word, NULL, NULL) && strcmp(word, "held") == 0;
+}
+
+char *script_make_xml(const char *script, const char *suffix, const char *devices)
+{
+        g_autofree char *bare = guest_fault_xml("plug", suffix);
+        g_auto(GStrv) parts = g_strsplit(bare, "</devices>", 2);
+
+        return g_strdup_printf("%s%s</devices><commandline "
+                               "xmlns='http://libvirt.org/schemas/domain/qemu/1.0'>"
+                               "<arg value='-D'/><arg value='%s'/></commandline></domain>",
+                               parts[0], devices, script);
+}
+
+char *script_name_emulator(const char *suffix)
+{
+        return g_strconcat("qemu-system-x86_64 -name guest=fault-plug-", suffix, NULL);
 }
