@@ -15,9 +15,6 @@
 
 #include <string.h>
 
-/* The tunnel, as QEMU knows it. */
-#define TUNNEL "tunnel"
-
 struct work {
         struct guest_job job;
         struct remote_tunnel *tunnel; /* owned; NULL: QEMU goes there by itself */
@@ -60,13 +57,6 @@ static bool set_up(const struct domain_departure *departure, GError **error)
 
 /* ---- tunnels ---- */
 
-static bool hand_over(struct guest *guest, int fd, GError **error)
-{
-        uint64_t id = qmp_send_fd(guest->qmp, "getfd", json_pack("{s:s}", "fdname", TUNNEL), fd);
-
-        return qmp_receive(guest->qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, error);
-}
-
 /* QEMU writes into it by itself: nothing of that goes through the agent. */
 static bool open_tunnel(struct work *work, const struct domain_departure *departure, GError **error)
 {
@@ -79,7 +69,7 @@ static bool open_tunnel(struct work *work, const struct domain_departure *depart
                 return false;
         work->tunnel = remote_tunnel_open(departure->place, departure->uri + strlen("unix:"), error);
         guest_end_sockets(guest);
-        ok = work->tunnel && hand_over(guest, remote_tunnel_get_fd(work->tunnel), error);
+        ok = work->tunnel && migration_hand_fd(guest, remote_tunnel_get_fd(work->tunnel), error);
         if (work->tunnel)
                 remote_tunnel_close_fd(work->tunnel);
         return ok;
@@ -155,7 +145,7 @@ bool depart_begin(struct domain_departure *departure, GError **error)
         if (!qmp || !set_up(departure, error) || !open_tunnel(work, departure, error) ||
             (departure->disks && !depart_disks_follow(departure, heed_disks, work, error)) ||
             !guest_job_begin_migration(&work->job, &departure->base,
-                                       work->tunnel ? "fd:" TUNNEL : departure->uri,
+                                       work->tunnel ? "fd:" MIGRATION_FD : departure->uri,
                                        migration_make_capabilities(flags), error)) {
                 if (departure->disks)
                         depart_disks_follow(departure, NULL, NULL, NULL);

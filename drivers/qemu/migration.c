@@ -186,6 +186,15 @@ void migration_end_tls(struct guest *guest)
                 log_gerror(LOG_LEVEL_WARNING, error, "%s keeps the certificates of a migration", guest->who);
 }
 
+/* ---- where its memory goes ---- */
+
+bool migration_hand_fd(struct guest *guest, int fd, GError **error)
+{
+        uint64_t id = qmp_send_fd(guest->qmp, "getfd", json_pack("{s:s}", "fdname", MIGRATION_FD), fd);
+
+        return qmp_receive(guest->qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, error);
+}
+
 /* ---- what is borrowed ---- */
 
 /* A successor finds it, and gives it back. */
@@ -243,11 +252,20 @@ bool migration_borrow_speed(struct guest *guest, GError **error)
                 error);
 }
 
+/* An error is that there is none: it has been used. */
+static void close_fd(struct guest *guest)
+{
+        qmp_forget(guest->qmp, qmp_send(guest->qmp, "closefd", json_pack("{s:s}", "fdname", MIGRATION_FD)));
+        qmp_flush(guest->qmp);
+}
+
 void migration_give_back(struct guest *guest)
 {
         json_t *arguments = g_steal_pointer(&guest->borrowed);
         g_autoptr(GError) error = NULL;
 
+        if (guest->qmp)
+                close_fd(guest);
         if (!arguments)
                 return;
         if (!guest->qmp)

@@ -38,6 +38,11 @@ bool migration_begin_tls(struct guest *guest, unsigned flags, const struct param
                          GError **error);
 void migration_end_tls(struct guest *guest);
 
+/* QEMU's name for the descriptor that a guest's memory goes to, or comes from; in a URI behind "fd:". */
+#define MIGRATION_FD "virtbus-state"
+/* fd stays the caller's; QEMU's goes with what uses it, or migration_give_back(). Waits for QEMU. */
+bool migration_hand_fd(struct guest *guest, int fd, GError **error);
+
 /*
  * Arguments of migrate-set-parameters (taken) hold for one migration, or save. When they are given back, by a
  * guest that stays, they are what they were, or what they were set to meanwhile (migration_set()).
@@ -45,7 +50,7 @@ void migration_end_tls(struct guest *guest);
 bool migration_borrow(struct guest *guest, json_t *arguments, GError **error);
 /* The same for the limit of its speed alone: there is none. */
 bool migration_borrow_speed(struct guest *guest, GError **error);
-/* No error when nothing is borrowed. */
+/* Of a guest that stays, also when nothing is borrowed. A descriptor that QEMU has not used is closed. */
 void migration_give_back(struct guest *guest);
 /* Of a guest that is found: what an agent before this one has borrowed. */
 void migration_take_over(struct guest *guest);

@@ -19,8 +19,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* QEMU's name for the descriptor. */
-#define FD_NAME    "virtbus-state"
 #define PIPE_BYTES (1024 * 1024)
 
 struct work {
@@ -178,14 +176,9 @@ bool save_open(struct domain_save *save, GError **error)
 /* *before: owned; what the file was labelled with, NULL: it keeps what it has. */
 static bool hand_over(struct guest *guest, int fd, char **before, GError **error)
 {
-        struct qmp *qmp = guest->qmp;
-        uint64_t id;
-
-        if (!guest_allow_fd(guest, FD_NAME, fd, error) ||
-            (guest->image_context && !relabel_fd(fd, guest->image_context, before, error)))
-                return false;
-        id = qmp_send_fd(qmp, "getfd", json_pack("{s:s}", "fdname", FD_NAME), fd);
-        return qmp_receive(qmp, id, lane_deadline_in(QMP_TIMEOUT_MS), NULL, error);
+        return guest_allow_fd(guest, MIGRATION_FD, fd, error) &&
+               (!guest->image_context || relabel_fd(fd, guest->image_context, before, error)) &&
+               migration_hand_fd(guest, fd, error);
 }
 
 /* What a program on the way says is why QEMU could not go on. */
@@ -218,7 +211,8 @@ static bool dump_memory(struct domain_save *save, GError **error)
 
         close(work->fd);
         work->fd = -1;
-        return ok && dump_job_begin(&work->dump, &save->base, FD_NAME, formats[save->dump_format], error);
+        return ok &&
+               dump_job_begin(&work->dump, &save->base, MIGRATION_FD, formats[save->dump_format], error);
 }
 
 bool save_begin(struct domain_save *save, GError **error)
@@ -234,7 +228,7 @@ bool save_begin(struct domain_save *save, GError **error)
         ok = migration_borrow_speed(guest, error) && hand_over(guest, work->fd, &work->label, error);
         close(work->fd);
         work->fd = -1;
-        if (!ok || !guest_job_begin_migration(&work->job, &save->base, "fd:" FD_NAME,
+        if (!ok || !guest_job_begin_migration(&work->job, &save->base, "fd:" MIGRATION_FD,
                                               migration_make_capabilities(0), error))
                 return false;
         work->job.explain = explain;
@@ -326,7 +320,7 @@ static void take_file_back(const struct domain_save *save)
         struct guest *guest = guest_of(domain_of(save));
 
         if (guest && domain_get_current(domain_of(save))->id == save->id)
-                guest_release_device(guest, FD_NAME);
+                guest_release_device(guest, MIGRATION_FD);
 }
 
 /* A limit that somebody has set is for migrations, and holds again for a guest that runs on. */
@@ -418,7 +412,7 @@ static bool take_in(struct guest *guest, int fd, char **before, GError **error)
                            json_pack("{s:[{s:s, s:b}]}", "capabilities", "capability", "events", "state", 1),
                            QMP_TIMEOUT_MS, NULL, error) &&
                hand_over(guest, fd, before, error) &&
-               qmp_execute(qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" FD_NAME),
+               qmp_execute(qmp, "migrate-incoming", json_pack("{s:s}", "uri", "fd:" MIGRATION_FD),
                            QMP_TIMEOUT_JOB_MS, NULL, error);
 }
 
@@ -434,7 +428,7 @@ bool save_restore(struct guest *guest, struct domain_image *image, GError **erro
         ok = ok && wait_for_end(guest, error);
         label_again(image->fd, before);
         if (ok)
-                guest_release_device(guest, FD_NAME);
+                guest_release_device(guest, MIGRATION_FD);
         for (unsigned i = 0; !ok && i < G_N_ELEMENTS(filters.filters); i++) {
                 g_autoptr(GError) reason = NULL;
 

@@ -13,6 +13,7 @@
 
 #include "tests/support/guest.h"
 #include "tests/support/harness.h"
+#include "tests/support/script.h"
 
 enum { PAUSED_DUMP = 4 };
 
@@ -242,6 +243,58 @@ START_TEST(test_how_to_migrate_then)
 }
 END_TEST
 
+/* ---- a file that QEMU has been given, and does not use ---- */
+
+static bool has_file(pid_t emulator)
+{
+        /* one that has no name yet (O_TMPFILE) */
+        g_autofree char *text = g_strconcat(harness_get_root(harness), "/#", NULL);
+
+        return harness_has_open(emulator, text);
+}
+
+static bool has_let_go(void *emulator)
+{
+        return !has_file(*(pid_t *)emulator);
+}
+
+/* One that nobody can take this guest's memory to. */
+START_TEST(test_it_refuses)
+{
+        g_autofree char *bare = guest_bare_xml("bare", "<shmem name='peer' role='peer'>"
+                                                       "<model type='ivshmem-plain'/>"
+                                                       "<size unit='M'>4</size></shmem>");
+        g_autofree char *path = guest_start(client, g_steal_pointer(&bare));
+        pid_t emulator = harness_find_guest(harness, "guest=bare");
+
+        client_fails(client, LIBVIRT_ERROR, "*ivshmem*", path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        guest_expect_state(client, path, STATE_RUNNING, -1);
+        harness_wait_until(has_let_go, &emulator, "the file is nobody's");
+}
+END_TEST
+
+/* The agent ends before it has said what it is for. */
+START_TEST(test_it_is_not_told)
+{
+        g_autofree char *script = script_new(harness, "script"), *name = script_name_emulator("save");
+        g_autofree char *path = guest_start(client, script_make_xml(script, "save", ""));
+        pid_t emulator = harness_find_guest(harness, name);
+        struct client_answer answer = { 0 };
+
+        script_tell(script, "move hold");
+        client_send(client, &answer, path, DOMAIN_INTERFACE, "Save", "ssu", file, "", 0);
+        harness_wait_until(script_is_held, script, "it is about to be told");
+        ck_assert(has_file(emulator));
+        harness_end_agent(harness, SIGKILL);
+        client_wait_answer(client, &answer);
+        g_free(answer.error);
+        script_tell(script, "drop");
+        harness_start_agent(harness);
+        harness_wait_until(is_running, path, "the guest runs on");
+        harness_wait_until(has_let_go, &emulator, "the file is nobody's");
+}
+END_TEST
+
 int main(void)
 {
         Suite *suite = suite_create("save-slow");
@@ -254,6 +307,8 @@ int main(void)
         tcase_add_test(tcase, test_how_to_migrate);
         tcase_add_test(tcase, test_how_to_migrate_next);
         tcase_add_test(tcase, test_how_to_migrate_then);
+        tcase_add_test(tcase, test_it_refuses);
+        tcase_add_test(tcase, test_it_is_not_told);
         suite_add_tcase(suite, tcase);
         return harness_main(suite);
 }
