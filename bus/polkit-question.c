@@ -22,8 +22,10 @@
 struct user {
         uid_t uid;
         unsigned open;
-        unsigned sent;  /* without a dialog */
-        GQueue waiting; /* of struct question, borrowed: QUEUED */
+        unsigned sent;     /* without a dialog */
+        unsigned answered; /* a count */
+        bool is_ending;    /* what waits is not sent any more */
+        GQueue waiting;    /* of struct question, borrowed: QUEUED */
 };
 
 enum question_state {
@@ -49,6 +51,7 @@ struct question {
         enum question_state state;
         bool dialog;
         unsigned retries, epoch;
+        unsigned answered; /* user's, when the deadline was set */
         char cancellation_id[32];
         struct loop_timer *timer; /* owned; NULL: no deadline */
         GList link;               /* in polkit->open */
@@ -94,8 +97,23 @@ static void complain(struct polkit *polkit, const char *what)
         log_warning("PolicyKit cannot be asked, and nobody but root is authorized: %s", what);
 }
 
+static void on_deadline(void *data);
+
+static void set_deadline(struct question *question)
+{
+        unsigned deadline_ms = question->polkit->settings.deadline_ms;
+
+        question->answered = question->user->answered;
+        if (question->timer)
+                loop_timer_set(question->timer, deadline_ms);
+        else
+                question->timer = loop_timer_new(question->polkit->loop, deadline_ms, on_deadline, question);
+}
+
 static void on_reply(DBusMessage *reply, void *data);
 
+/* It has its deadline from now on: what waits behind others has none. A user may think as long as he likes.
+ */
 static void send(struct question *question)
 {
         struct polkit *polkit = question->polkit;
@@ -104,8 +122,12 @@ static void send(struct question *question)
         question->state = QUESTION_SENT;
         question->epoch = polkit->epoch;
         question->refs++;
-        if (!question->dialog)
+        if (question->dialog) {
+                g_clear_pointer(&question->timer, loop_timer_free);
+        } else {
                 question->user->sent++;
+                set_deadline(question);
+        }
         g_snprintf(question->cancellation_id, sizeof(question->cancellation_id), "virtbus-%u",
                    polkit->next_id++);
         message = polkit_wire_check(question->identity->name, question->action, question->details,
@@ -117,7 +139,7 @@ static void send(struct question *question)
 /* Gives PolicyKit what waits of that user, as much as it may have. */
 static void advance(struct user *user)
 {
-        while (user->sent < POLKIT_USER_AHEAD && !g_queue_is_empty(&user->waiting))
+        while (!user->is_ending && user->sent < POLKIT_USER_AHEAD && !g_queue_is_empty(&user->waiting))
                 send(g_queue_pop_head(&user->waiting));
 }
 
@@ -161,6 +183,22 @@ static void end(struct question *question, enum authorization_answer answer)
         question_unref(question);
 }
 
+/* PolicyKit cannot be asked now; what waits of that user would fail as well, one after the other. */
+static void end_with_waiting(struct question *question)
+{
+        struct user *user = question->user;
+
+        question->refs++;
+        user->is_ending = true;
+        while (question->state != QUESTION_ENDED && !g_queue_is_empty(&user->waiting))
+                end(g_queue_peek_head(&user->waiting), AUTHORIZATION_UNAVAILABLE);
+        if (question->state != QUESTION_ENDED) {
+                user->is_ending = false;
+                end(question, AUTHORIZATION_UNAVAILABLE);
+        }
+        question_unref(question);
+}
+
 static void on_deadline(void *data)
 {
         struct question *question = data;
@@ -168,17 +206,10 @@ static void on_deadline(void *data)
         complain(question->polkit, "it does not answer");
         if (question->state == QUESTION_SENT)
                 cancel(question);
-        end(question, AUTHORIZATION_UNAVAILABLE);
-}
-
-static void set_deadline(struct question *question)
-{
-        if (question->timer)
-                loop_timer_set(question->timer, question->polkit->settings.deadline_ms);
+        if (question->user->answered == question->answered)
+                end_with_waiting(question);
         else
-                question->timer =
-                        loop_timer_new(question->polkit->loop, question->polkit->settings.deadline_ms,
-                                       on_deadline, question);
+                end(question, AUTHORIZATION_UNAVAILABLE);
 }
 
 /* ---- answers ---- */
@@ -199,11 +230,12 @@ static bool wait_for_return(struct question *question, DBusMessage *reply)
                 return false;
         if (gone && question->retries++ >= POLKIT_RETRIES)
                 return false;
-        set_deadline(question);
-        if (gone)
+        if (gone) {
                 send(question);
-        else
-                question->state = QUESTION_LOST;
+                return true;
+        }
+        question->state = QUESTION_LOST;
+        set_deadline(question);
         return true;
 }
 
@@ -220,12 +252,14 @@ static void fail(struct question *question, DBusMessage *reply)
         if (reply && !dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID))
                 text = dbus_message_get_error_name(reply);
         complain(question->polkit, text ? text : "the bus is gone");
-        end(question, AUTHORIZATION_UNAVAILABLE);
+        if (polkit_is_connected(question->polkit))
+                end(question, AUTHORIZATION_UNAVAILABLE);
+        else
+                end_with_waiting(question);
 }
 
 static void open_dialog(struct question *question)
 {
-        g_clear_pointer(&question->timer, loop_timer_free);
         question->dialog = true;
         send(question);
         advance(question->user);
@@ -274,6 +308,7 @@ static void take_result(struct question *question, DBusMessage *reply)
         g_free(polkit->owner);
         polkit->owner = g_strdup(dbus_message_get_sender(reply));
         g_clear_pointer(&polkit->complaint, g_free);
+        question->user->answered++;
         if (question->dialog)
                 end_dialog(question, &result);
         else
@@ -328,7 +363,6 @@ enum authorization_answer polkit_question_ask(struct polkit *polkit, const struc
         user->open++;
         g_queue_push_tail_link(&polkit->open, &question->link);
         g_queue_push_tail(&user->waiting, question);
-        set_deadline(question);
         advance(user);
         return AUTHORIZATION_PENDING;
 }

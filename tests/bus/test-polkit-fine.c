@@ -36,7 +36,7 @@ static void set_up(void)
         root = harness_get_client(harness);
         config = harness_path(harness, "virtbusd.conf");
         option = g_strconcat("--config=", config, NULL);
-        ck_assert(g_file_set_contents(config, "[access]\nfine=true\ntimeout=60\n", -1, NULL));
+        ck_assert(g_file_set_contents(config, "[access]\nfine=true\n", -1, NULL));
         harness_add_option(harness, option);
 }
 

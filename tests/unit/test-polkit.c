@@ -29,9 +29,19 @@ static struct models *models;
 static struct fake_bus *fake;
 static struct bus *bus;
 
+/* Longer than any test; what is set from then on is the test's. */
+#define DEADLINE_MS 60000
+
+static void set_deadline(unsigned deadline_ms)
+{
+        const struct polkit_settings settings = { false, deadline_ms, 256 };
+
+        polkit_configure(environment.authorizer_data, &settings);
+}
+
 static void setup_with(bool fine)
 {
-        const struct polkit_settings settings = { fine, 5000, 256 };
+        const struct polkit_settings settings = { fine, DEADLINE_MS, 256 };
 
         loop = loop_new(NULL);
         pool = pool_new(2, NULL);
@@ -353,20 +363,128 @@ START_TEST(waits_for_its_return)
 }
 END_TEST
 
+static void ask_many(dbus_uint32_t *serials, unsigned n)
+{
+        for (unsigned i = 0; i < n; i++) {
+                g_autofree char *client = g_strdup_printf(":1.%u", 10 + i);
+
+                serials[i] = call(client, "GetState", false);
+        }
+        AWAIT(POLKIT_USER_AHEAD - 1);
+        while (fake_bus_get_questions(fake) < n)
+                loop_step(loop, true);
+}
+
+/* What is behind others does not wait for PolicyKit. */
+START_TEST(deadline_of_what_is_sent)
+{
+        dbus_uint32_t serials[POLKIT_USER_AHEAD + 2], last;
+
+        ask_many(serials, G_N_ELEMENTS(serials));
+        set_deadline(1);
+        last = call(":1.5", "GetState", false);
+        while (fake_bus_get_questions(fake) < G_N_ELEMENTS(serials) + 1)
+                loop_step(loop, true);
+        /* That is seen by one of another user. */
+        fake_bus_set_uid(fake, STRANGER + 1, true);
+        expect_error(call(":1.6", "GetState", false), DBUS_ERROR_ACCESS_DENIED,
+                     "authentication unavailable: ");
+        set_deadline(DEADLINE_MS);
+        for (unsigned i = 0; i < POLKIT_USER_AHEAD; i++)
+                answer(AWAIT(i), TRUE, FALSE);
+        for (unsigned i = 0; i < 3; i++)
+                answer(AWAIT(POLKIT_USER_AHEAD + 1 + i), TRUE, FALSE);
+        for (unsigned i = 0; i < G_N_ELEMENTS(serials); i++)
+                expect_reply(serials[i]);
+        expect_reply(last);
+}
+END_TEST
+
+/* Nothing of that user was answered for so long: his others do not wait for it one behind the other. */
+START_TEST(silence_ends_what_waits)
+{
+        dbus_uint32_t serials[2 * POLKIT_USER_AHEAD];
+
+        ask_many(serials, G_N_ELEMENTS(serials));
+        set_deadline(20);
+        answer(AWAIT(0), TRUE, FALSE);
+        for (unsigned i = POLKIT_USER_AHEAD; i < G_N_ELEMENTS(serials); i++)
+                expect_error(serials[i], DBUS_ERROR_ACCESS_DENIED, "authentication unavailable: ");
+        ck_assert_uint_eq(count_questions(), POLKIT_USER_AHEAD + 1);
+        for (unsigned i = 1; i < POLKIT_USER_AHEAD; i++)
+                answer(AWAIT(i), TRUE, FALSE);
+        for (unsigned i = 0; i < POLKIT_USER_AHEAD; i++)
+                expect_reply(serials[i]);
+        /* One that comes behind it is asked about. */
+        serials[0] = call(":1.5", "GetState", false);
+        answer(AWAIT(POLKIT_USER_AHEAD + 1), TRUE, FALSE);
+        expect_reply(serials[0]);
+}
+END_TEST
+
+/* The same when it went away with them, and does not come back. */
+START_TEST(absence_ends_what_waits)
+{
+        dbus_uint32_t serials[2 * POLKIT_USER_AHEAD];
+
+        ask_many(serials, G_N_ELEMENTS(serials));
+        for (unsigned i = 0; i < POLKIT_USER_AHEAD; i++)
+                answer_error(AWAIT(i), DBUS_ERROR_NO_REPLY);
+        for (unsigned i = 0; i < POLKIT_USER_AHEAD; i++) {
+                AWAIT(POLKIT_USER_AHEAD + i);
+                if (i + 1 == POLKIT_USER_AHEAD)
+                        set_deadline(20);
+                answer_error(AWAIT(POLKIT_USER_AHEAD + i), DBUS_ERROR_SERVICE_UNKNOWN);
+        }
+        for (unsigned i = POLKIT_USER_AHEAD; i < G_N_ELEMENTS(serials); i++)
+                expect_error(serials[i], DBUS_ERROR_ACCESS_DENIED, "authentication unavailable: ");
+        ck_assert_uint_eq(count_questions(), 2 * POLKIT_USER_AHEAD);
+}
+END_TEST
+
+/* Another was answered meanwhile: that one alone gets no answer. */
+START_TEST(one_without_an_answer)
+{
+        dbus_uint32_t serials[POLKIT_USER_AHEAD + 3];
+
+        ask_many(serials, G_N_ELEMENTS(serials));
+        set_deadline(2000);
+        answer(AWAIT(0), TRUE, FALSE);
+        AWAIT(POLKIT_USER_AHEAD);
+        set_deadline(DEADLINE_MS);
+        answer(AWAIT(1), TRUE, FALSE);
+        AWAIT(POLKIT_USER_AHEAD + 1);
+        expect_error(serials[POLKIT_USER_AHEAD], DBUS_ERROR_ACCESS_DENIED, "authentication unavailable: ");
+        answer(AWAIT(POLKIT_USER_AHEAD + 2), TRUE, FALSE);
+        expect_reply(serials[POLKIT_USER_AHEAD + 2]);
+}
+END_TEST
+
+/* A user may take his time, also when PolicyKit went away with the dialog. */
+START_TEST(dialog_has_no_deadline)
+{
+        dbus_uint32_t serial = call(":1.5", "Suspend", true);
+        const char *cancellation_id;
+
+        answer(AWAIT(0), FALSE, TRUE);
+        AWAIT(1);
+        set_deadline(1);
+        answer_error(AWAIT(1), DBUS_ERROR_NO_REPLY);
+        ck_assert_uint_eq(get_flags(AWAIT(2), &cancellation_id), 1);
+        expect_error(call(":1.6", "GetState", false), DBUS_ERROR_ACCESS_DENIED,
+                     "authentication unavailable: ");
+        answer(AWAIT(2), TRUE, FALSE);
+        expect_reply(serial);
+}
+END_TEST
+
 /* PolicyKit gets a few questions of one user at a time, so that the first of another user is not behind all.
  */
 START_TEST(users_take_turns)
 {
         dbus_uint32_t serials[20], other;
 
-        for (unsigned i = 0; i < G_N_ELEMENTS(serials); i++) {
-                g_autofree char *client = g_strdup_printf(":1.%u", 10 + i);
-
-                serials[i] = call(client, "GetState", false);
-        }
-        AWAIT(POLKIT_USER_AHEAD - 1);
-        while (fake_bus_get_questions(fake) < G_N_ELEMENTS(serials))
-                loop_step(loop, true);
+        ask_many(serials, G_N_ELEMENTS(serials));
         fake_bus_set_uid(fake, STRANGER + 1, true);
         other = call(":1.50", "GetState", false);
         answer(AWAIT(POLKIT_USER_AHEAD), TRUE, FALSE);
@@ -485,5 +603,7 @@ END_TEST
 
 CHECK_MAIN_FIXTURE("polkit", setup, teardown, question_is_about_the_name, dialog_comes_second,
                    no_dialog_for_who_does_not_allow_it, answers_that_are_none, client_leaves, name_of_another,
-                   changes, asked_again_some_times, waits_for_its_return, users_take_turns,
-                   reply_stays_behind_its_signal, no_signal_for_who_may_not_see, client_leaves_its_signals)
+                   changes, asked_again_some_times, waits_for_its_return, deadline_of_what_is_sent,
+                   silence_ends_what_waits, absence_ends_what_waits, one_without_an_answer,
+                   dialog_has_no_deadline, users_take_turns, reply_stays_behind_its_signal,
+                   no_signal_for_who_may_not_see, client_leaves_its_signals)
