@@ -75,14 +75,13 @@ static const char *const host_device_parts[] = {
         "rng/backend",
         "filesystem/source",
         "filesystem/binary",
-        "memory/source",
         "sound/audio",
         "memballoon/stats",
         "serial/@tty",
         NULL,
 };
 
-/* What is the host's, but for some attributes. */
+/* What is the host's, but for some attributes and elements. */
 static const struct {
         const char *device, *part, *seen[8];
 } mixed_parts[] = {
@@ -90,6 +89,7 @@ static const struct {
           "driver",
           { "queues", "queue_size", "event_idx", "iommu", "ats", "packed", "page_per_vq", NULL } },
         { "tpm", "backend", { "type", "version", NULL } },
+        { "memory", "source", { "alignsize", "pmem", NULL } },
 };
 
 static bool is_part(const char *const parts[], const char *element, const char *part)
@@ -139,17 +139,20 @@ static void drop_parts(const char *const parts[], xmlNode *parent)
 }
 
 /* In one order, wherever they stood: documents are compared as texts. */
-static void keep_attributes(xmlNode *node, const char *const seen[])
+static void keep_parts(xmlNode *node, const char *const seen[])
 {
         xmlNode *kept = xml_add(node->parent, (const char *)node->name);
 
         for (unsigned i = 0; seen[i]; i++) {
                 g_autofree char *value = xml_attr(node, seen[i]);
+                xmlNode *child = xml_child(node, seen[i]);
 
                 if (value)
                         xml_set_attr(kept, seen[i], value);
+                if (child)
+                        xml_add_copy(kept, child);
         }
-        if (!kept->properties)
+        if (!kept->properties && !xml_first_element(kept))
                 xml_remove(kept);
         xml_remove(node);
 }
@@ -163,7 +166,7 @@ static void reduce_mixed(xmlNode *devices)
                                                 : NULL;
 
                         if (part)
-                                keep_attributes(part, mixed_parts[i].seen);
+                                keep_parts(part, mixed_parts[i].seen);
                 }
         }
 }

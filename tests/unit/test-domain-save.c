@@ -42,29 +42,66 @@ START_TEST(all_steps)
 }
 END_TEST
 
-static struct domain_def *make_typed(const char *type)
+static struct domain_def *make_def(const char *type, const char *devices)
 {
-        g_autofree char *xml =
-                g_strdup_printf("<domain type='%s'><name>a</name><uuid>" FAKE_UUID
-                                "</uuid><memory>65536</memory><vcpu>1</vcpu>"
-                                "<os><type arch='x86_64' machine='q35'>hvm</type></os><devices/></domain>",
-                                type);
+        g_autofree char *xml = g_strdup_printf(
+                "<domain type='%s'><name>a</name><uuid>" FAKE_UUID
+                "</uuid><maxMemory slots='4'>1048576</maxMemory><memory>524288</memory><vcpu>1</vcpu>"
+                "<os><type arch='x86_64' machine='q35'>hvm</type></os>"
+                "<cpu><numa><cell id='0' cpus='0' memory='65536'/></numa></cpu>"
+                "<devices>%s</devices></domain>",
+                type, devices);
+        g_autoptr(GError) error = NULL;
+        struct domain_def *def = domain_def_parse_stored(xml, &error);
 
-        return domain_def_parse_stored(xml, NULL);
+        ck_assert_msg(def != NULL, "%s", error ? error->message : "");
+        return def;
 }
 
 /* It has a clock of KVM's, which nothing else can go on with. */
 START_TEST(a_guest_of_kvm)
 {
-        CLEANUP(domain_def_unref) struct domain_def *kvm = make_typed("kvm"), *qemu = make_typed("qemu");
+        CLEANUP(domain_def_unref) struct domain_def *kvm = make_def("kvm", ""), *qemu = make_def("qemu", "");
         g_autoptr(GError) error = NULL;
 
-        ck_assert(kvm && qemu);
         ck_assert(domain_def_check_same_guest(qemu, kvm, NULL));
         ck_assert(domain_def_check_same_guest(kvm, kvm, NULL));
         ck_assert(!domain_def_check_same_guest(kvm, qemu, &error));
         ck_assert_str_eq(error->message, "unsupported configuration: the saved guest of domain 'a' is one of "
                                          "type 'kvm', and cannot go on as type 'qemu'");
+}
+END_TEST
+
+#define NVDIMM(source)                                                                                       \
+        "<memory model='nvdimm'><uuid>2a6ba5b4-2d9f-4d2c-b7bb-6f4a2c5b7f11</uuid><source>" source            \
+        "</source><target><size>262144</size><node>0</node></target></memory>"
+#define DISK(driver)                                                                                         \
+        "<disk type='file'><driver name='qemu' type='raw' " driver "/><source file='/d'/>"                   \
+        "<target dev='vda' bus='virtio'/></disk>"
+
+/* Documents of the same guest, one after the other, and one of another. */
+static const struct {
+        const char *devices, *same, *other;
+} documents[] = {
+        { DISK("queues='4' cache='none'"), DISK("cache='writeback' queues='4'"), DISK("queues='2'") },
+        { NVDIMM("<path>/x</path>"), NVDIMM("<path>/y</path>"),
+          NVDIMM("<path>/x</path><alignsize>2048</alignsize>") },
+        { NVDIMM("<path>/x</path><alignsize>2048</alignsize><pmem/>"),
+          NVDIMM("<pmem/><path>/y</path><alignsize unit='MiB'>2</alignsize>"),
+          NVDIMM("<path>/x</path><alignsize>4096</alignsize><pmem/>") },
+        { NVDIMM("<path>/x</path><pmem/>"), NVDIMM("<pmem/><path>/y</path>"), NVDIMM("<path>/x</path>") },
+};
+
+START_TEST(what_the_guest_sees)
+{
+        CLEANUP(domain_def_unref) struct domain_def *def = make_def("qemu", documents[_i].devices);
+        CLEANUP(domain_def_unref) struct domain_def *same = make_def("qemu", documents[_i].same);
+        CLEANUP(domain_def_unref) struct domain_def *other = make_def("qemu", documents[_i].other);
+        g_autoptr(GError) error = NULL;
+
+        ck_assert_msg(domain_def_check_same_guest(def, same, &error), "%s", error ? error->message : "");
+        ck_assert(!domain_def_check_same_guest(def, other, &error));
+        ck_assert_ptr_nonnull(strstr(error->message, "is not as the saved guest of domain 'a' sees it"));
 }
 END_TEST
 
@@ -250,6 +287,7 @@ int main(void)
         tcase_add_test(tests, all_steps);
         tcase_add_loop_test(tests, each_failure, 0, 5);
         tcase_add_test(tests, a_guest_of_kvm);
+        tcase_add_loop_test(tests, what_the_guest_sees, 0, G_N_ELEMENTS(documents));
         tcase_add_test(tests, a_guest_that_does_not_end);
         tcase_add_test(tests, meanwhile);
         tcase_add_test(tests, destroyed_meanwhile);
