@@ -11,8 +11,8 @@
  * PolicyKit says that the user would have to be asked, and the client allows that, it is asked a second time
  * with one; what comes of a dialog is good for the call that asked, and PolicyKit itself remembers the rest.
  * A question without a dialog that PolicyKit has is answered within a deadline; one with a dialog when the
- * user has answered, or the client leaves. When PolicyKit goes away, open questions are asked again as soon as
- * it is back.
+ * user has answered, or the client leaves. When PolicyKit goes away, open questions are asked again as soon
+ * as it is back.
  *
  * Bounded per user: how many questions may be open, and how many of them PolicyKit has at a time, so that who
  * asks much waits for himself, and that as long as it takes while PolicyKit answers. When it has answered

@@ -382,22 +382,6 @@ static char *serial_xml(const char *name, const char *file, const char *attribut
         return guest_bare_xml(name, serial);
 }
 
-static bool is_open_in(pid_t pid, const char *path)
-{
-        g_autofree char *folder = g_strdup_printf("/proc/%d/fd", pid);
-        g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
-        const char *name;
-
-        while (dir && (name = g_dir_read_name(dir))) {
-                g_autofree char *link = g_build_filename(folder, name, NULL);
-                g_autofree char *target = g_file_read_link(link, NULL);
-
-                if (g_strcmp0(target, path) == 0)
-                        return true;
-        }
-        return false;
-}
-
 static gsize get_size(const char *path)
 {
         struct stat st;
@@ -418,8 +402,8 @@ START_TEST(test_files_of_devices)
         ck_assert(g_file_set_contents(file, "before", -1, NULL));
         ck_assert_int_eq(stat(file, &before), 0);
         path = guest_start(client, serial_xml("web", file, " append='on'"));
-        ck_assert(is_open_in(harness_find_guest(harness, "web"), file));
-        ck_assert(is_open_in(harness_find_guest(harness, "web"), log));
+        ck_assert(harness_has_open(harness_find_guest(harness, "web"), file));
+        ck_assert(harness_has_open(harness_find_guest(harness, "web"), log));
         guest_do_flags(client, path, "Destroy", 0);
         ck_assert_uint_ge(get_size(file), strlen("before"));
         ck_assert_int_eq(stat(file, &after), 0);

@@ -72,18 +72,7 @@ bool has(const char *path, unsigned flags, const char *text)
 
 bool holds(const char *name, const char *file)
 {
-        g_autofree char *dir = g_strdup_printf("/proc/%d/fd", harness_find_guest(harness, name));
-        g_autoptr(GDir) entries = g_dir_open(dir, 0, NULL);
-        const char *entry;
-
-        while (entries && (entry = g_dir_read_name(entries))) {
-                g_autofree char *link = g_build_filename(dir, entry, NULL);
-                g_autofree char *target = g_file_read_link(link, NULL);
-
-                if (g_strcmp0(target, file) == 0)
-                        return true;
-        }
-        return false;
+        return harness_has_open(harness_find_guest(harness, name), file);
 }
 
 void expect_owner(const char *file, const char *user)

@@ -141,7 +141,7 @@ pid_t harness_find_guest(struct harness *harness, const char *text)
         return 0;
 }
 
-bool harness_has_open(pid_t pid, const char *text)
+bool harness_has_open(pid_t pid, const char *pattern)
 {
         g_autofree char *folder = g_strdup_printf("/proc/%d/fd", pid);
         g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
@@ -151,7 +151,7 @@ bool harness_has_open(pid_t pid, const char *text)
                 g_autofree char *link = g_build_filename(folder, name, NULL);
                 g_autofree char *target = g_file_read_link(link, NULL);
 
-                if (target && strstr(target, text))
+                if (target && g_pattern_match_simple(pattern, target))
                         return true;
         }
         return false;

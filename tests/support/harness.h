@@ -100,8 +100,8 @@ void harness_reconnect(struct harness *harness);
  */
 pid_t harness_find_guest(struct harness *harness, const char *text);
 unsigned harness_count_guests(struct harness *harness);
-/* It has a file open whose path has that text in it, also one that is deleted; text: "" is in all of them. */
-bool harness_has_open(pid_t pid, const char *text);
+/* It has a file open whose path is like that pattern (of "*" and "?"). */
+bool harness_has_open(pid_t pid, const char *pattern);
 /* How many entries a directory has. */
 unsigned harness_count_files(const char *dir);
 /* Waits until that process is gone. */
