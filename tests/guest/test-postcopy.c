@@ -180,13 +180,12 @@ START_TEST(test_the_answer_is_lost)
         if (!move_start(&move, true))
                 return;
         move.proxy = sides_new_proxy(&there, &uri);
-        client_send(here.client, &move.answer, move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
-                    1, "bandwidth", "t", (uint64_t)1, LIVE | POSTCOPY);
-        move_wait_under_way(&move);
+        move_begin_to(&move, uri);
         proxy_hold(move.proxy, "Finish", true);
         move_start_postcopy(move.path);
         client_wait_event(there.client, move.path, EVENT_RESUMED, RESUMED_POSTCOPY);
         proxy_cut(move.proxy);
+        move_speed_up(move.path);
         client_wait_answer(here.client, &move.answer);
         harness_wait_until(move_is_over_here, move.path, "the guest has ended here");
         expect_arrival(&move);
@@ -214,10 +213,7 @@ START_TEST(test_the_other_side_dies_before_it_runs)
         if (!move_start(&move, true))
                 return;
         move.proxy = sides_new_proxy(&there, &uri);
-        client_send(here.client, &move.answer, move.path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
-                    2, "bandwidth", "t", (uint64_t)1, "bandwidth.postcopy", "t", (uint64_t)1,
-                    LIVE | POSTCOPY);
-        move_wait_under_way(&move);
+        move_begin_to(&move, uri);
         proxy_hold(move.proxy, "Finish", false);
         move_start_postcopy(move.path);
         client_wait_event(here.client, move.path, EVENT_SUSPENDED, SUSPENDED_POSTCOPY);

@@ -60,12 +60,17 @@ void move_wait_under_way(struct move *move)
         ck_assert_msg(!move->answer.done, "the migration has ended: %s", move->answer.error);
 }
 
-void move_begin(struct move *move)
+void move_begin_to(struct move *move, const char *uri)
 {
-        client_send(here.client, &move->answer, move->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u",
-                    there.uri, 2, "bandwidth", "t", (uint64_t)1, "bandwidth.postcopy", "t", (uint64_t)1,
+        client_send(here.client, &move->answer, move->path, DOMAIN_INTERFACE, "MigrateToURI3", "sa{sv}u", uri,
+                    2, "bandwidth", "t", (uint64_t)1, "bandwidth.postcopy", "t", (uint64_t)1,
                     LIVE | POSTCOPY);
         move_wait_under_way(move);
+}
+
+void move_begin(struct move *move)
+{
+        move_begin_to(move, there.uri);
 }
 
 void move_start_postcopy(const char *path)

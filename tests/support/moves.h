@@ -35,6 +35,8 @@ void move_forget_answer(struct move *move);
 void move_wait_under_way(struct move *move);
 /* One that may go into post-copy begins, as slowly as can be said: it does not end by itself. */
 void move_begin(struct move *move);
+/* The same, to what a URI names. */
+void move_begin_to(struct move *move, const char *uri);
 /* The same by way of the proxy, with further flags, and without waiting for its beginning. */
 void move_send_by_proxy(struct move *move, unsigned flags);
 void move_start_postcopy(const char *path);
