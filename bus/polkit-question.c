@@ -252,10 +252,7 @@ static void fail(struct question *question, DBusMessage *reply)
         if (reply && !dbus_message_get_args(reply, NULL, DBUS_TYPE_STRING, &text, DBUS_TYPE_INVALID))
                 text = dbus_message_get_error_name(reply);
         complain(question->polkit, text ? text : "the bus is gone");
-        if (polkit_is_connected(question->polkit))
-                end(question, AUTHORIZATION_UNAVAILABLE);
-        else
-                end_with_waiting(question);
+        end(question, AUTHORIZATION_UNAVAILABLE);
 }
 
 static void open_dialog(struct question *question)
@@ -367,9 +364,10 @@ enum authorization_answer polkit_question_ask(struct polkit *polkit, const struc
         return AUTHORIZATION_PENDING;
 }
 
+/* The last one first: what waits behind others ends before those make room for it at PolicyKit. */
 static struct question *find_open(const struct polkit *polkit, const struct identity *identity)
 {
-        for (GList *link = polkit->open.head; link; link = link->next) {
+        for (GList *link = polkit->open.tail; link; link = link->prev) {
                 struct question *question = link->data;
 
                 if (!identity || question->identity == identity)

@@ -529,6 +529,40 @@ static const char *get_action(DBusMessage *question)
         return action;
 }
 
+/* What PolicyKit has not been asked yet is not asked for somebody who is not there. */
+START_TEST(client_leaves_its_list)
+{
+        const dbus_uint32_t flags = 0;
+        DBusMessage *list;
+
+        use_fine();
+        fake_bus_set_uid(fake, 0, true);
+        for (unsigned i = 0; i < 2 * POLKIT_USER_AHEAD; i++) {
+                g_autofree char *xml = g_strdup_printf(
+                        "<domain "
+                        "type='test'><name>d%u</name><uuid>00000000-0000-4000-8000-0000000001%02u</uuid>"
+                        "<memory>1024</memory><os><type>hvm</type></os></domain>",
+                        i, i);
+                DBusMessage *message = fake_bus_call_new(CONNECT, "org.libvirt.Connect", "DomainDefineXML");
+
+                dbus_message_append_args(message, DBUS_TYPE_STRING, &xml, DBUS_TYPE_INVALID);
+                expect_reply(fake_bus_send(fake, ":1.4", message));
+        }
+        fake_bus_set_uid(fake, STRANGER, true);
+        list = fake_bus_call_new(CONNECT, "org.libvirt.Connect", "ListDomains");
+        dbus_message_append_args(list, DBUS_TYPE_UINT32, &flags, DBUS_TYPE_INVALID);
+        fake_bus_send(fake, ":1.5", list);
+        answer(AWAIT(0), TRUE, FALSE);
+        AWAIT(POLKIT_USER_AHEAD);
+        fake_bus_leave(fake, ":1.5");
+        await("CancelCheckAuthorization", POLKIT_USER_AHEAD - 1);
+        call(":1.6", "GetState", false);
+        AWAIT(POLKIT_USER_AHEAD + 1);
+        ck_assert_uint_eq(count_questions(), POLKIT_USER_AHEAD + 2);
+        ck_assert_ptr_null(find("CancelCheckAuthorization", POLKIT_USER_AHEAD));
+}
+END_TEST
+
 /* Where in what was sent stands the signal of that member to client? */
 static unsigned find_signal(const char *client, const char *member)
 {
@@ -601,9 +635,9 @@ START_TEST(client_leaves_its_signals)
 }
 END_TEST
 
-CHECK_MAIN_FIXTURE("polkit", setup, teardown, question_is_about_the_name, dialog_comes_second,
-                   no_dialog_for_who_does_not_allow_it, answers_that_are_none, client_leaves, name_of_another,
-                   changes, asked_again_some_times, waits_for_its_return, deadline_of_what_is_sent,
-                   silence_ends_what_waits, absence_ends_what_waits, one_without_an_answer,
-                   dialog_has_no_deadline, users_take_turns, reply_stays_behind_its_signal,
-                   no_signal_for_who_may_not_see, client_leaves_its_signals)
+CHECK_MAIN_FIXTURE("polkit", setup, teardown, question_is_about_the_name, client_leaves_its_list,
+                   dialog_comes_second, no_dialog_for_who_does_not_allow_it, answers_that_are_none,
+                   client_leaves, name_of_another, changes, asked_again_some_times, waits_for_its_return,
+                   deadline_of_what_is_sent, silence_ends_what_waits, absence_ends_what_waits,
+                   one_without_an_answer, dialog_has_no_deadline, users_take_turns,
+                   reply_stays_behind_its_signal, no_signal_for_who_may_not_see, client_leaves_its_signals)
